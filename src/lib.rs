@@ -1,0 +1,7 @@
+//! A Kubernetes operator for messenger channels at Wazzup.
+
+pub mod api;
+pub mod model;
+pub mod qr;
+pub mod wazzup;
+pub mod webhook;

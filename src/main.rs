@@ -1,0 +1,3 @@
+//! The operator's program: parse arguments, run one command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! A QR event's payload to pictures.

@@ -1,0 +1,1 @@
+//! What Wazzup tells us by itself.
