@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod model;
+pub mod plan;
 pub mod qr;
 pub mod wazzup;
 pub mod webhook;

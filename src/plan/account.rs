@@ -1,0 +1,422 @@
+//! What an account needs next: its token, its list, its webhook subscription, its end.
+
+use std::time::Duration;
+
+use super::{AccountTrouble, Fact, Standing, Webhooks};
+use crate::model::{Fault, Sensitive};
+
+/// The events that are subscribed (Webhooks page; only those that are processed, as it asks).
+pub const EVENTS: [&str; 5] = [
+    "channel.status_update",
+    "channel.qr_update",
+    "channel.create",
+    "channel.delete",
+    "channel.waba_tier_update",
+];
+
+/// All that was seen in one pass over an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountSeen {
+    /// Whether deletion was asked for.
+    pub deleting: bool,
+    /// Whether our finalizer is there.
+    pub finalizer: bool,
+    /// The parsed spec, or what is wrong with it.
+    pub wish: Result<AccountWish, String>,
+    /// The token.
+    pub token: Token,
+    /// The list.
+    pub listing: Listing,
+    /// The public URL of this account's webhooks, its token included; `None` without `--webhook-url`.
+    pub url: Option<Sensitive<String>>,
+    /// What a URL of ours begins with, whatever its token.
+    pub url_prefix: Option<String>,
+    /// The subscription rows.
+    pub rows: Rows,
+    /// Ids of the rows that the status records as ours.
+    pub known_rows: Vec<String>,
+    /// Names of the channels that use the account, for messages.
+    pub dependents: Vec<String>,
+}
+
+/// The parsed spec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountWish {
+    /// `spec.webhooks.mode`
+    pub mode: WebhookMode,
+    /// `spec.suspend`
+    pub suspend: bool,
+}
+
+/// `spec.webhooks.mode`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebhookMode {
+    /// The operator subscribes.
+    Managed,
+    /// Somebody else routes events to us.
+    External,
+    /// Polling alone.
+    Disabled,
+}
+
+/// The account's token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Token {
+    /// There.
+    Present,
+    /// Missing: what, in words that say how to mend it.
+    Missing(String),
+    /// The Secret could not be read.
+    Hidden(String),
+}
+
+/// The account's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listing {
+    /// Not asked: there is no token.
+    NotAsked,
+    /// It failed.
+    Failed {
+        /// Why.
+        fault: Fault,
+        /// How often in a row.
+        in_a_row: u32,
+    },
+    /// It came.
+    Listed {
+        /// Items that could not be read.
+        unreadable: usize,
+    },
+}
+
+/// The subscription rows at Wazzup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rows {
+    /// Verified lately, or not needed.
+    NotAsked,
+    /// Could not look.
+    Failed(Fault),
+    /// All rows of the account, foreign ones included.
+    Listed(Vec<Row>),
+}
+
+/// One subscription: an event and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its id.
+    pub id: String,
+    /// The event's name.
+    pub event: String,
+    /// Where it goes; holds a token.
+    pub url: Sensitive<String>,
+}
+
+/// What to do about an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountPlan {
+    /// Add (`true`) or remove (`false`) our finalizer.
+    pub finalizer: Option<bool>,
+    /// The one remote change.
+    pub call: Option<AccountCall>,
+    /// Ids of our rows, when they were looked at.
+    pub rows: Option<Vec<String>>,
+    /// What channels are told about webhooks; `None` as before.
+    pub webhooks: Option<Webhooks>,
+    /// Why channels cannot use the account; `None` when they can.
+    pub trouble: Option<(AccountTrouble, String)>,
+    /// The conditions; `None` as before.
+    pub facts: Option<Vec<Fact>>,
+    /// How soon to come back, if sooner than the regular interval.
+    pub again: Option<Duration>,
+}
+
+/// A change of the subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountCall {
+    /// `POST /v2/webhooks` for these events.
+    Subscribe(Vec<&'static str>),
+    /// `DELETE /v2/webhooks` for these rows.
+    Unsubscribe(Vec<String>),
+}
+
+/// Whether the rows have to be looked at in this pass, apart from the regular verification.
+pub fn needs_rows(deleting: bool, mode: WebhookMode, has_url: bool, known_rows: usize) -> bool {
+    match mode {
+        WebhookMode::Managed => has_url || deleting,
+        WebhookMode::External | WebhookMode::Disabled => known_rows > 0,
+    }
+}
+
+/// Decides what to do about an account.
+pub fn plan(seen: &AccountSeen) -> AccountPlan {
+    if seen.deleting {
+        return goodbye(seen);
+    }
+    let wish = match &seen.wish {
+        Ok(wish) => *wish,
+        Err(why) => {
+            return AccountPlan {
+                trouble: Some((AccountTrouble::Invalid, why.clone())),
+                facts: Some(vec![
+                    fact("Ready", Standing::False, "InvalidSpec", why),
+                    fact("Stalled", Standing::True, "InvalidSpec", why),
+                ]),
+                ..quiet()
+            };
+        }
+    };
+    let mut plan = AccountPlan {
+        finalizer: (!seen.finalizer).then_some(true),
+        ..quiet()
+    };
+    match (&seen.token, &seen.listing) {
+        (Token::Missing(why), _) => return unusable(plan, "SecretNotFound", why),
+        (Token::Hidden(why), _) => {
+            return AccountPlan {
+                again: Some(Duration::from_secs(5)),
+                ..unusable(plan, "SecretUnreadable", why)
+            };
+        }
+        (
+            Token::Present,
+            Listing::Failed {
+                fault: fault @ Fault::Denied { .. },
+                ..
+            },
+        ) => {
+            let why =
+                format!("Wazzup refused the token: {fault}; store a valid one in the Secret that spec.auth names");
+            return unusable(plan, "TokenRefused", &why);
+        }
+        (Token::Present, Listing::NotAsked) => return plan,
+        (Token::Present, Listing::Failed { fault, in_a_row }) => {
+            if *in_a_row >= 3 {
+                let why = format!("Wazzup cannot be looked at: {fault}");
+                plan.facts = Some(vec![
+                    fact("Ready", Standing::Unknown, "CannotLook", &why),
+                    fact("Authenticated", Standing::Unknown, "CannotLook", &why),
+                    fact("WebhooksSubscribed", Standing::Unknown, "CannotLook", &why),
+                ]);
+            }
+            return plan;
+        }
+        (Token::Present, Listing::Listed { .. }) => {}
+    }
+    let (webhooks, subscribed) = subscription(seen, wish, &mut plan);
+    plan.webhooks = webhooks;
+    plan.facts = subscribed.map(|subscribed| {
+        vec![
+            fact("Ready", Standing::True, "Listed", "the account's channels are listed"),
+            fact(
+                "Authenticated",
+                Standing::True,
+                "TokenAccepted",
+                "Wazzup accepts the token",
+            ),
+            subscribed,
+        ]
+    });
+    plan
+}
+
+fn quiet() -> AccountPlan {
+    AccountPlan {
+        finalizer: None,
+        call: None,
+        rows: None,
+        webhooks: None,
+        trouble: None,
+        facts: None,
+        again: None,
+    }
+}
+
+fn unusable(plan: AccountPlan, reason: &'static str, why: &str) -> AccountPlan {
+    AccountPlan {
+        trouble: Some((AccountTrouble::NotAuthenticated, why.to_owned())),
+        facts: Some(vec![
+            fact("Ready", Standing::False, reason, why),
+            fact("Authenticated", Standing::False, reason, why),
+            fact("WebhooksSubscribed", Standing::Unknown, reason, why),
+        ]),
+        ..plan
+    }
+}
+
+/// Our rows: those the status records, and those under our own path. Foreign ones are never touched.
+fn ours<'a>(seen: &AccountSeen, rows: &'a [Row]) -> Vec<&'a Row> {
+    rows.iter()
+        .filter(|row| {
+            let under_our_path = seen
+                .url_prefix
+                .as_ref()
+                .is_some_and(|prefix| row.url.reveal().starts_with(prefix.as_str()));
+            seen.known_rows.contains(&row.id) || under_our_path
+        })
+        .collect()
+}
+
+/// The subscription's part of a plan: what channels are told, and the condition (`None` for both: as before).
+fn subscription(seen: &AccountSeen, wish: AccountWish, plan: &mut AccountPlan) -> (Option<Webhooks>, Option<Fact>) {
+    match wish.mode {
+        WebhookMode::External => {
+            withdraw(seen, wish, plan);
+            let what = "events are routed to the operator by somebody else";
+            (
+                Some(Webhooks::Ready),
+                Some(fact("WebhooksSubscribed", Standing::True, "External", what)),
+            )
+        }
+        WebhookMode::Disabled => {
+            withdraw(seen, wish, plan);
+            let what = "spec.webhooks.mode is Disabled: a login QR cannot arrive";
+            (
+                Some(Webhooks::Off),
+                Some(fact("WebhooksSubscribed", Standing::False, "Disabled", what)),
+            )
+        }
+        WebhookMode::Managed => match &seen.url {
+            None => {
+                let what = "the operator was started without --webhook-url: a login QR cannot arrive, the rest works";
+                (
+                    Some(Webhooks::Off),
+                    Some(fact("WebhooksSubscribed", Standing::False, "NoPublicUrl", what)),
+                )
+            }
+            Some(url) => managed(seen, wish, url, plan),
+        },
+    }
+}
+
+fn managed(
+    seen: &AccountSeen,
+    wish: AccountWish,
+    url: &Sensitive<String>,
+    plan: &mut AccountPlan,
+) -> (Option<Webhooks>, Option<Fact>) {
+    let rows = match &seen.rows {
+        Rows::NotAsked => return (None, None),
+        Rows::Failed(fault) => {
+            plan.again = Some(Duration::from_secs(5));
+            let why = format!("the subscription could not be looked at: {fault}");
+            return (
+                None,
+                Some(fact("WebhooksSubscribed", Standing::Unknown, "CannotLook", &why)),
+            );
+        }
+        Rows::Listed(rows) => rows,
+    };
+    let ours = ours(seen, rows);
+    let mut kept = Vec::new();
+    let mut missing = Vec::new();
+    for event in EVENTS {
+        match ours.iter().find(|row| row.event == event && row.url == *url) {
+            Some(row) => kept.push(row.id.clone()),
+            None => missing.push(event),
+        }
+    }
+    let stale: Vec<String> = ours
+        .iter()
+        .filter(|row| !kept.contains(&row.id))
+        .map(|row| row.id.clone())
+        .collect();
+    plan.rows = Some(ours.iter().map(|row| row.id.clone()).collect());
+    if !missing.is_empty() {
+        if wish.suspend {
+            let why = "suspended: the subscription is incomplete and is left so";
+            return (
+                Some(Webhooks::Off),
+                Some(fact("WebhooksSubscribed", Standing::False, "Suspended", why)),
+            );
+        }
+        plan.call = Some(AccountCall::Subscribe(missing));
+        plan.again = Some(Duration::ZERO);
+        let why = "the account's events are being subscribed";
+        return (
+            Some(Webhooks::Pending),
+            Some(fact("WebhooksSubscribed", Standing::False, "Subscribing", why)),
+        );
+    }
+    if !stale.is_empty() && !wish.suspend {
+        plan.call = Some(AccountCall::Unsubscribe(stale));
+        plan.again = Some(Duration::ZERO);
+    }
+    let what = "the account's events are subscribed";
+    (
+        Some(Webhooks::Ready),
+        Some(fact("WebhooksSubscribed", Standing::True, "Subscribed", what)),
+    )
+}
+
+/// Rows from a time when the operator managed the subscription go.
+fn withdraw(seen: &AccountSeen, wish: AccountWish, plan: &mut AccountPlan) {
+    if let Rows::Listed(rows) = &seen.rows {
+        let ids: Vec<String> = ours(seen, rows).iter().map(|row| row.id.clone()).collect();
+        plan.rows = Some(ids.clone());
+        if !ids.is_empty() && !wish.suspend {
+            plan.call = Some(AccountCall::Unsubscribe(ids));
+            plan.again = Some(Duration::ZERO);
+        }
+    }
+}
+
+fn goodbye(seen: &AccountSeen) -> AccountPlan {
+    let release = || AccountPlan {
+        finalizer: Some(false),
+        ..quiet()
+    };
+    if !seen.finalizer {
+        return quiet();
+    }
+    if !seen.dependents.is_empty() {
+        let names = seen.dependents.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+        let why = format!(
+            "{} channel(s) still use this account and need it to be deleted: {names}; delete them first",
+            seen.dependents.len()
+        );
+        return AccountPlan {
+            facts: Some(vec![
+                fact("Ready", Standing::False, "WaitingForChannels", &why),
+                fact("Reconciling", Standing::True, "WaitingForChannels", &why),
+            ]),
+            ..quiet()
+        };
+    }
+    match (&seen.token, &seen.rows) {
+        // Events to a URL that nobody serves any more get 404; an account must not hang on that.
+        (Token::Missing(_) | Token::Hidden(_), _) | (Token::Present, Rows::NotAsked) => release(),
+        (Token::Present, Rows::Failed(Fault::Denied { .. } | Fault::Missing { .. })) => release(),
+        (Token::Present, Rows::Failed(fault)) => {
+            let why = format!("the webhook subscription could not be removed yet: {fault}; it is tried again");
+            AccountPlan {
+                facts: Some(vec![
+                    fact("Ready", Standing::False, "Unsubscribing", &why),
+                    fact("Reconciling", Standing::True, "Unsubscribing", &why),
+                ]),
+                again: Some(Duration::from_secs(5)),
+                ..quiet()
+            }
+        }
+        (Token::Present, Rows::Listed(rows)) => {
+            let ids: Vec<String> = ours(seen, rows).iter().map(|row| row.id.clone()).collect();
+            if ids.is_empty() {
+                release()
+            } else {
+                AccountPlan {
+                    call: Some(AccountCall::Unsubscribe(ids)),
+                    again: Some(Duration::ZERO),
+                    ..quiet()
+                }
+            }
+        }
+    }
+}
+
+fn fact(kind: &'static str, standing: Standing, reason: &'static str, message: &str) -> Fact {
+    Fact {
+        kind,
+        standing,
+        reason,
+        message: message.to_owned(),
+    }
+}

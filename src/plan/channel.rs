@@ -1,0 +1,137 @@
+//! What a channel needs next: a ladder, first matching rung wins.
+
+use super::{
+    Account, AccountTrouble, Call, Claim, Management, Need, Note, Plan, Progress, Remote, RemoteById, Seen, Sink,
+    Stall, Verdict, Wake, create,
+    decision::{Idle, SinkOrder},
+    gone, goodbye, login, words,
+};
+use std::time::Duration;
+
+/// A refused token is looked at again this often, and whenever its Secret changes.
+const ACCOUNT_AGAIN: Duration = Duration::from_secs(600);
+
+/// Decides what to do about a channel. Total: every value of [`Seen`] has a plan, and the same value the same plan.
+pub fn plan(seen: &Seen) -> Plan {
+    if seen.object.deleting {
+        return goodbye::plan(seen);
+    }
+    let wish = match &seen.wish {
+        Ok(wish) => wish,
+        Err(why) => return say(seen, Verdict::Stalled(Stall::InvalidSpec, why.clone()), Wake::OnChange),
+    };
+    match &seen.account {
+        Account::Pending => return say(seen, Verdict::Unsettled, Wake::OnChange),
+        Account::Trouble(trouble, why) => return say(seen, account_trouble(*trouble, why), Wake::After(ACCOUNT_AGAIN)),
+        Account::Usable { .. } => {}
+    }
+    if let Claim::HeldBy(holder) = &seen.claim {
+        let why = format!(
+            "channel is held by WazzupChannel {holder}; this object does nothing: delete it, or set another spec.channelId"
+        );
+        return say(seen, Verdict::Stalled(Stall::ChannelClaimed, why), Wake::OnChange);
+    }
+    if seen.sink == Sink::Foreign {
+        let (kind, name) = &wish.sink;
+        let why = format!("{kind} {name} exists and is not this channel's: remove it, or set another spec.qr.name");
+        return say(seen, Verdict::Stalled(Stall::QrSinkNameTaken, why), Wake::OnChange);
+    }
+    let look = match &seen.remote {
+        Remote::NotAsked => return say(seen, Verdict::Unsettled, Wake::LookAfter(Duration::ZERO)),
+        Remote::Hidden { fault, in_a_row } => {
+            let verdict = Verdict::CannotLook {
+                why: fault.to_string(),
+                say: *in_a_row >= 3,
+            };
+            return say(seen, verdict, Wake::OnChange);
+        }
+        Remote::Looked(look) => look,
+    };
+    let wanted = match (seen.channel_id(), look.mine.as_ref(), &look.by_id) {
+        (None, _, _) => match &seen.object.intent {
+            Some(intent) => create::resolve(seen, wish, look, intent),
+            None => create::create(seen, wish, look),
+        },
+        (Some(_), Some(channel), _) | (Some(_), None, RemoteById::Found(channel)) => {
+            if channel.is(wish.transport) {
+                login::plan(seen, wish, channel)
+            } else {
+                let why = words::transport_differs(channel, wish.transport);
+                say(seen, Verdict::Stalled(Stall::InvalidSpec, why), Wake::OnChange)
+            }
+        }
+        (Some(_), None, RemoteById::NotAsked | RemoteById::Hidden(_)) => {
+            let verdict = Verdict::CannotLook {
+                why: "the list lacks the channel and it could not be asked for".into(),
+                say: false,
+            };
+            say(seen, verdict, Wake::LookAfter(seen.timing.second_look))
+        }
+        (Some(id), None, RemoteById::Missing) => gone::plan(seen, wish, look, id),
+    };
+    restrain(seen, wish.management, wish.suspend, wanted)
+}
+
+fn say(seen: &Seen, verdict: Verdict, wake: Wake) -> Plan {
+    Plan::say(seen.memory.clone(), verdict, wake)
+}
+
+fn account_trouble(trouble: AccountTrouble, why: &str) -> Verdict {
+    let progress = match trouble {
+        AccountTrouble::NotFound => Progress::AccountNotFound,
+        AccountTrouble::NotAllowed => Progress::AccountNotAllowed,
+        AccountTrouble::NotAuthenticated | AccountTrouble::Invalid => Progress::AccountNotAuthenticated,
+    };
+    Verdict::Waiting(progress, why.to_owned())
+}
+
+/// A suspended or observed channel is mirrored, and what would be done is only told.
+fn restrain(seen: &Seen, management: Management, suspend: bool, wanted: Plan) -> Plan {
+    let idle = match (management, suspend) {
+        (Management::Full, false) => return wanted,
+        (Management::Observe, _) => Idle::Observed,
+        (Management::Full, true) => Idle::Suspended,
+    };
+    if wanted.call.is_none() && wanted.note.is_none() {
+        return wanted;
+    }
+    let would = match (&wanted.call, &wanted.note) {
+        (Some(Call::Create { .. }), _) => "would create the channel",
+        (Some(Call::Reinit(_)), _) => "would reinitialize the channel",
+        (Some(Call::SubmitTwoFactor(_)), _) => "would submit the two-factor password",
+        (Some(Call::RequestPairingCode(..)), _) => "would ask for a pairing code",
+        (Some(Call::OpenLink(_)), _) => "would ask for a login link",
+        (Some(Call::Delete { .. }), _) => "would delete the channel",
+        (None, Some(Note::RecordId(_))) => "would adopt the channel",
+        (None, _) => "would go on",
+    };
+    // Recording an id writes nothing at Wazzup, but a finalizer on an object that never deletes anything is only in the way.
+    let keep_note = matches!(
+        (idle, &wanted.note),
+        (Idle::Suspended, Some(Note::RecordId(_) | Note::ClearIntent))
+    );
+    let verdict = if wanted.call.is_none() && matches!(wanted.verdict, Verdict::Connected | Verdict::Person(..)) {
+        wanted.verdict
+    } else {
+        Verdict::Idle(idle, would.to_owned())
+    };
+    Plan {
+        note: if keep_note { wanted.note } else { None },
+        memory: super::Memory {
+            channel_id: wanted.memory.channel_id.clone(),
+            ..seen.memory.clone()
+        },
+        call: None,
+        sink: if idle == Idle::Suspended {
+            wanted.sink
+        } else {
+            SinkOrder::Keep
+        },
+        verdict,
+        wake: wanted.wake,
+    }
+}
+
+pub(super) fn person(seen: &Seen, need: Need, message: String) -> Plan {
+    say(seen, Verdict::Person(need, message), Wake::OnChange)
+}

@@ -1,0 +1,316 @@
+//! Creating without duplicates: an intent before every create, and what becomes of one whose answer is unknown.
+
+use jiff::Timestamp;
+
+use super::{
+    Call, Intent, Look, Need, Note, Plan, Progress, Seen, SinkOrder, Stall, Supply, Verdict, Wake, Webhooks, Wish,
+    channel::person, seen::Account, seen::RefusedCall, words,
+};
+use crate::model::{ChannelId, Login, RemoteChannel};
+
+/// How many ids an intent holds.
+const BASELINE: usize = 50;
+
+/// Nothing exists and nothing is under way.
+pub(super) fn create(seen: &Seen, wish: &Wish, look: &Look) -> Plan {
+    let hash = match (&seen.credentials, wish.transport.login()) {
+        (_, Login::Qr | Login::Link | Login::Iframe) => None,
+        (Supply::Present { hash }, Login::Secret { .. }) => Some(hash.clone()),
+        (Supply::Missing(what), Login::Secret { .. }) => {
+            return person(seen, Need::FixCredentials, words::make_credentials(seen, wish, what));
+        }
+        (Supply::NotNeeded, Login::Secret { .. }) => {
+            let why = "spec.credentialsSecretRef is missing: this transport is connected by a Secret".to_owned();
+            return Plan::say(
+                seen.memory.clone(),
+                Verdict::Stalled(Stall::InvalidSpec, why),
+                Wake::OnChange,
+            );
+        }
+        (Supply::Hidden(why), Login::Secret { .. }) => {
+            let verdict = Verdict::Waiting(
+                Progress::Creating,
+                format!("the credentials Secret could not be read: {why}"),
+            );
+            return Plan::say(seen.memory.clone(), verdict, Wake::After(seen.timing.second_look));
+        }
+    };
+    if let Some(plan) = still_refused(seen, wish, hash.as_deref()) {
+        return plan;
+    }
+    if matches!(wish.transport.login(), Login::Qr) {
+        match &seen.account {
+            Account::Usable {
+                webhooks: Webhooks::Ready,
+            } => {}
+            Account::Usable {
+                webhooks: Webhooks::Pending,
+            } => {
+                let verdict = Verdict::Waiting(
+                    Progress::SubscribingWebhooks,
+                    "the account's webhooks are being subscribed first, or the QR would be lost".to_owned(),
+                );
+                return Plan::say(seen.memory.clone(), verdict, Wake::OnChange);
+            }
+            Account::Usable {
+                webhooks: Webhooks::Off,
+            }
+            | Account::Pending
+            | Account::Trouble(..) => {
+                return person(seen, Need::EnableWebhooks, words::enable_webhooks());
+            }
+        }
+    }
+    open(seen, wish, look)
+}
+
+/// A refused request is not repeated until the credentials or the manifest change, or a long pause is over.
+fn still_refused(seen: &Seen, wish: &Wish, hash: Option<&str>) -> Option<Plan> {
+    let refusal = seen.memory.refusal.as_ref()?;
+    match refusal.call {
+        RefusedCall::Create | RefusedCall::Link => {}
+        RefusedCall::Reinit | RefusedCall::TwoFactor | RefusedCall::PairingCode | RefusedCall::Delete => return None,
+    }
+    let changed = seen.memory.credentials_hash.as_deref() != hash
+        || seen.object.generation != seen.object.observed_generation
+        || requested(
+            seen.object.requests.recreate.as_ref(),
+            seen.memory.handled.recreate.as_ref(),
+        );
+    let left = remaining(refusal.at, seen.timing.refused, seen.now);
+    if changed || left.is_zero() {
+        return None;
+    }
+    let verdict = match wish.transport.login() {
+        Login::Secret { .. } => Verdict::RefusedCredentials(words::make_credentials(
+            seen,
+            wish,
+            &format!("Wazzup refused the channel: {}", refusal.words),
+        )),
+        Login::Qr | Login::Link | Login::Iframe => Verdict::Stalled(
+            Stall::Rejected,
+            format!("Wazzup refused the channel: {}", refusal.words),
+        ),
+    };
+    Some(Plan::say(seen.memory.clone(), verdict, Wake::After(left)))
+}
+
+/// Writes the intent, then creates.
+fn open(seen: &Seen, wish: &Wish, look: &Look) -> Plan {
+    let mut ids: Vec<ChannelId> = look.unclaimed.iter().map(|channel| channel.id.clone()).collect();
+    ids.sort();
+    let baseline_cut = ids.len() > BASELINE;
+    ids.truncate(BASELINE);
+    let intent = Intent {
+        at: seen.now,
+        nonce: seen.nonce.clone(),
+        baseline: ids,
+        baseline_cut,
+    };
+    let mut memory = seen.memory.clone();
+    memory.missing_since = None;
+    memory.refusal = None;
+    memory.handled.recreate.clone_from(&seen.object.requests.recreate);
+    memory
+        .handled
+        .resolve_create
+        .clone_from(&seen.object.requests.resolve_create);
+    let call = match wish.transport.login() {
+        Login::Secret { .. } => Call::Create { alone: true },
+        Login::Qr | Login::Link => Call::Create { alone: false },
+        Login::Iframe => Call::OpenLink(None),
+    };
+    Plan {
+        note: Some(Note::OpenIntent(intent)),
+        memory,
+        call: Some(call),
+        sink: SinkOrder::Keep,
+        verdict: Verdict::Waiting(Progress::Creating, "the channel is being created".to_owned()),
+        wake: Wake::OnChange,
+    }
+}
+
+/// An intent is open and no id is known: the answer of a create was lost, or a link waits to be followed.
+pub(super) fn resolve(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) -> Plan {
+    let newcomers = newcomers(look, intent);
+    if let Some(plan) = answered(seen, wish, look, &newcomers) {
+        return plan;
+    }
+    match (found(wish, look, intent, &newcomers), wish.transport.login()) {
+        (Found::One(id), _) => adopt(seen, id),
+        (Found::Several, _) => person(
+            seen,
+            Need::ChooseChannel,
+            words::choose_channel(&seen.object, &newcomers),
+        ),
+        (Found::None, Login::Iframe) => wait_for_link(seen, wish),
+        (Found::None, Login::Secret { .. } | Login::Qr | Login::Link) => match absence(seen, look, intent) {
+            Absence::Proven => open(seen, wish, look),
+            Absence::Open { memory, wake } => {
+                let why =
+                    "a create had no clear answer; the account is being watched for the channel before another is made";
+                Plan::say(memory, Verdict::Waiting(Progress::Creating, why.to_owned()), wake)
+            }
+        },
+    }
+}
+
+/// A person's answer to `ChooseChannel`.
+fn answered(seen: &Seen, wish: &Wish, look: &Look, newcomers: &[&RemoteChannel]) -> Option<Plan> {
+    let answer = seen.object.requests.resolve_create.as_ref()?;
+    if seen.memory.handled.resolve_create.as_ref() == Some(answer) {
+        return None;
+    }
+    if answer == "create" {
+        return Some(open(seen, wish, look));
+    }
+    let chosen = look.unclaimed.iter().find(|channel| channel.id.as_str() == answer);
+    Some(match chosen {
+        Some(channel) => {
+            let mut plan = adopt(seen, channel.id.clone());
+            plan.memory.handled.resolve_create = Some(answer.clone());
+            plan
+        }
+        None => person(
+            seen,
+            Need::ChooseChannel,
+            format!(
+                "'{answer}' is no unclaimed {} channel of this account; {}",
+                wish.transport,
+                words::choose_channel(&seen.object, newcomers)
+            ),
+        ),
+    })
+}
+
+fn adopt(seen: &Seen, id: ChannelId) -> Plan {
+    let mut memory = seen.memory.clone();
+    memory.channel_id = Some(id.clone());
+    memory.missing_since = None;
+    if let Supply::Present { hash } = &seen.credentials {
+        memory.credentials_hash = Some(hash.clone());
+    }
+    Plan {
+        note: Some(Note::RecordId(id)),
+        memory,
+        call: None,
+        sink: SinkOrder::Keep,
+        verdict: Verdict::Waiting(Progress::Connecting, "the channel was found".to_owned()),
+        wake: Wake::LookAfter(std::time::Duration::ZERO),
+    }
+}
+
+fn wait_for_link(seen: &Seen, wish: &Wish) -> Plan {
+    let asked_again = requested(
+        seen.object.requests.reinit.as_ref(),
+        seen.memory.handled.reinit.as_ref(),
+    );
+    // Without a time the answer with the link was lost: a link makes nothing, so it is asked for again.
+    if asked_again || seen.memory.link_at.is_none() {
+        let mut memory = seen.memory.clone();
+        memory.handled.reinit.clone_from(&seen.object.requests.reinit);
+        return Plan {
+            call: Some(Call::OpenLink(None)),
+            ..Plan::say(
+                memory,
+                Verdict::Waiting(Progress::Creating, "a login link is being asked for".to_owned()),
+                Wake::OnChange,
+            )
+        };
+    }
+    person(seen, Need::FollowLink, words::follow_link_in_sink(seen, wish))
+}
+
+/// What an open intent has led to, as far as a list can tell.
+pub(super) enum Found {
+    /// Nothing new.
+    None,
+    /// This one is ours.
+    One(ChannelId),
+    /// Which one is ours, or whether any is, cannot be told.
+    Several,
+}
+
+/// Unclaimed channels of the transport that were not there when the intent was written.
+pub(super) fn newcomers<'a>(look: &'a Look, intent: &Intent) -> Vec<&'a RemoteChannel> {
+    let mut found: Vec<&RemoteChannel> = look
+        .unclaimed
+        .iter()
+        .filter(|channel| !intent.baseline.contains(&channel.id))
+        .collect();
+    found.sort_by(|one, other| one.id.cmp(&other.id));
+    found
+}
+
+/// Decides over newcomers. Unscanned QR channels are interchangeable; a scanned one cannot be ours, since its QR was
+/// never shown.
+pub(super) fn found(wish: &Wish, look: &Look, intent: &Intent, newcomers: &[&RemoteChannel]) -> Found {
+    let Some(first) = newcomers.first() else {
+        return Found::None;
+    };
+    let no_stranger = newcomers.len() <= 1 + look.other_intents && !intent.baseline_cut;
+    let ours = match wish.transport.login() {
+        Login::Qr => newcomers.iter().all(|channel| !channel.was_scanned()),
+        Login::Link | Login::Secret { .. } | Login::Iframe => newcomers.len() == 1 && look.other_intents == 0,
+    };
+    if no_stranger && ours {
+        Found::One(first.id.clone())
+    } else {
+        Found::Several
+    }
+}
+
+/// Whether a list without newcomers proves that a create made nothing.
+pub(super) enum Absence {
+    /// Yes.
+    Proven,
+    /// Not yet.
+    Open { memory: super::Memory, wake: Wake },
+}
+
+/// Two healthy lists after the grace period.
+pub(super) fn absence(seen: &Seen, look: &Look, intent: &Intent) -> Absence {
+    let mut memory = seen.memory.clone();
+    let grace = remaining(intent.at, seen.timing.create_grace, seen.now);
+    if !grace.is_zero() || !look.complete {
+        memory.missing_since = None;
+        return Absence::Open {
+            memory,
+            wake: Wake::LookAfter(grace.max(seen.timing.second_look)),
+        };
+    }
+    match seen.memory.missing_since {
+        None => {
+            memory.missing_since = Some(seen.now);
+            Absence::Open {
+                memory,
+                wake: Wake::LookAfter(seen.timing.second_look),
+            }
+        }
+        Some(since) => {
+            let left = remaining(since, seen.timing.second_look, seen.now);
+            if left.is_zero() {
+                Absence::Proven
+            } else {
+                Absence::Open {
+                    memory,
+                    wake: Wake::LookAfter(left),
+                }
+            }
+        }
+    }
+}
+
+/// Whether a request annotation holds a value that was not handled yet.
+pub(super) fn requested(asked: Option<&String>, handled: Option<&String>) -> bool {
+    asked.is_some() && asked != handled
+}
+
+/// What is left of a pause that began at `since`. A clock that went back leaves the whole pause, never more.
+pub(super) fn remaining(since: Timestamp, pause: std::time::Duration, now: Timestamp) -> std::time::Duration {
+    let passed = now.duration_since(since);
+    match std::time::Duration::try_from(passed) {
+        Ok(passed) => pause.saturating_sub(passed),
+        Err(_) => pause,
+    }
+}

@@ -1,0 +1,92 @@
+//! A channel that was there and is not.
+
+use super::{
+    ExternalDeletionPolicy, Look, Need, Note, Plan, Progress, Seen, SinkOrder, Verdict, Wake, Wish,
+    channel::person,
+    create::{remaining, requested},
+    words,
+};
+use crate::model::{ChannelId, Login};
+
+/// 404 by id and absent from a healthy list; believed when a second look agrees.
+pub(super) fn plan(seen: &Seen, wish: &Wish, look: &Look, id: &ChannelId) -> Plan {
+    let mut memory = seen.memory.clone();
+    let Some(since) = seen.memory.missing_since else {
+        memory.missing_since = Some(seen.now);
+        return checking(memory, seen.timing.second_look);
+    };
+    let pause = if seen.memory.was_seen {
+        seen.timing.second_look
+    } else {
+        seen.timing.create_grace
+    };
+    let left = remaining(since, pause, seen.now);
+    if !left.is_zero() || !look.complete {
+        return checking(memory, left.max(seen.timing.second_look));
+    }
+    if requested(
+        seen.object.requests.recreate.as_ref(),
+        seen.memory.handled.recreate.as_ref(),
+    ) && wish.adopt.is_none()
+    {
+        return forget(seen);
+    }
+    // An empty list proves no loss: it is also what an outage looks like.
+    if !look.empty && policy(wish) == ExternalDeletionPolicy::Recreate {
+        return forget(seen);
+    }
+    let what = match wish.adopt {
+        Some(_) => format!(
+            "the account has no channel {id}, and an adopted channel is never made again: set another spec.channelId in a new object, or delete this one"
+        ),
+        None => format!(
+            "channel {id} was deleted at Wazzup; to make a new one: {}",
+            words::request_command(&seen.object, "recreate-requested-at")
+        ),
+    };
+    Plan {
+        sink: SinkOrder::Withdraw,
+        ..person(seen, Need::ChannelGone, what)
+    }
+}
+
+/// The policy in force: made again by itself only where a Secret is all it takes, and never an adopted one.
+fn policy(wish: &Wish) -> ExternalDeletionPolicy {
+    if wish.adopt.is_some() {
+        return ExternalDeletionPolicy::Stop;
+    }
+    wish.external_deletion.unwrap_or(match wish.transport.login() {
+        Login::Secret { .. } => ExternalDeletionPolicy::Recreate,
+        Login::Qr | Login::Link | Login::Iframe => ExternalDeletionPolicy::Stop,
+    })
+}
+
+fn checking(memory: super::Memory, pause: std::time::Duration) -> Plan {
+    let why = "Wazzup does not show the channel any more; looked at twice before it is believed";
+    Plan::say(
+        memory,
+        Verdict::Waiting(Progress::CheckingLoss, why.to_owned()),
+        Wake::LookAfter(pause),
+    )
+}
+
+/// Lets the id go, so that the next pass creates.
+pub(super) fn forget(seen: &Seen) -> Plan {
+    let mut memory = super::Memory {
+        handled: seen.memory.handled.clone(),
+        qr_closed_at: seen.memory.qr_closed_at,
+        ..super::Memory::default()
+    };
+    memory.handled.recreate.clone_from(&seen.object.requests.recreate);
+    Plan {
+        note: Some(Note::ForgetId),
+        memory,
+        call: None,
+        sink: SinkOrder::Withdraw,
+        verdict: Verdict::Waiting(
+            Progress::Creating,
+            "the channel is gone and will be made again".to_owned(),
+        ),
+        wake: Wake::LookAfter(std::time::Duration::ZERO),
+    }
+}

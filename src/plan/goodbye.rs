@@ -1,0 +1,182 @@
+//! Letting a channel go.
+
+use std::time::Duration;
+
+use super::{
+    Account, Call, Claim, DeletionPolicy, Look, Management, Need, Note, Plan, Progress, Remote, Seen, SinkOrder,
+    Verdict, Wake, Wish,
+    create::{Absence, Found, absence, found, newcomers, remaining},
+    seen::RefusedCall,
+    words,
+};
+use crate::model::{ChannelId, Login};
+
+/// The object is being deleted. Policy first: keeping the channel needs no service at all.
+pub(super) fn plan(seen: &Seen) -> Plan {
+    if !seen.object.finalizer {
+        return release(seen, "nothing is held");
+    }
+    if seen.object.abandon {
+        return release(seen, "abandoned on request; the channel was left at Wazzup");
+    }
+    if seen.object.kind_terminating {
+        return release(
+            seen,
+            "the operator is being uninstalled; the channel was left at Wazzup",
+        );
+    }
+    let wish = match &seen.wish {
+        Ok(wish) => wish,
+        Err(_) if seen.channel_id().is_none() && seen.object.intent.is_none() => {
+            return release(seen, "no channel was ever made");
+        }
+        Err(why) => {
+            let message = format!(
+                "the spec cannot be read ({why}), so it cannot be told what to delete; to leave the channel: {}",
+                words::abandon_command(&seen.object)
+            );
+            return say(seen, Verdict::Person(Need::FixCredentials, message), Wake::OnChange);
+        }
+    };
+    if let Claim::HeldBy(holder) = &seen.claim {
+        return release(
+            seen,
+            &format!("the channel belongs to WazzupChannel {holder} and was left"),
+        );
+    }
+    let with_chats = match (wish.management, wish.deletion_policy()) {
+        (Management::Observe, _) | (_, DeletionPolicy::Retain) => {
+            return release(seen, "the channel was left at Wazzup, as deletionPolicy says");
+        }
+        (Management::Full, DeletionPolicy::Delete) => false,
+        (Management::Full, DeletionPolicy::DeleteWithChats) => true,
+    };
+    match (seen.channel_id(), &seen.object.intent) {
+        (Some(id), _) => with_account(seen, |seen| delete(seen, id, with_chats)),
+        (None, Some(_)) => with_account(seen, |seen| search(seen, wish)),
+        (None, None) => release(seen, "no channel was ever made"),
+    }
+}
+
+fn say(seen: &Seen, verdict: Verdict, wake: Wake) -> Plan {
+    Plan::say(seen.memory.clone(), verdict, wake)
+}
+
+fn release(seen: &Seen, why: &str) -> Plan {
+    Plan {
+        note: Some(Note::RemoveFinalizer),
+        memory: seen.memory.clone(),
+        call: None,
+        sink: SinkOrder::Withdraw,
+        verdict: Verdict::Gone(why.to_owned()),
+        wake: Wake::OnChange,
+    }
+}
+
+/// Without its account a deletion waits, and says what for and how not to.
+fn with_account(seen: &Seen, go: impl FnOnce(&Seen) -> Plan) -> Plan {
+    match &seen.account {
+        Account::Usable { .. } => go(seen),
+        Account::Pending => say(seen, Verdict::Unsettled, Wake::OnChange),
+        Account::Trouble(_, why) => {
+            let abandon = words::abandon_command(&seen.object);
+            let message = if seen.object.namespace_terminating {
+                format!(
+                    "the channel cannot be deleted at Wazzup ({why}), and nothing can be made in a namespace that is going; to leave the channel at Wazzup: {abandon}"
+                )
+            } else {
+                format!(
+                    "the channel cannot be deleted at Wazzup: {why}; mend the account, or leave the channel at Wazzup: {abandon}"
+                )
+            };
+            say(
+                seen,
+                Verdict::Person(Need::FixCredentials, message),
+                Wake::After(Duration::from_secs(600)),
+            )
+        }
+    }
+}
+
+fn delete(seen: &Seen, id: &ChannelId, with_chats: bool) -> Plan {
+    if let Some(refusal) = seen
+        .memory
+        .refusal
+        .as_ref()
+        .filter(|refusal| refusal.call == RefusedCall::Delete)
+    {
+        let left = remaining(refusal.at, seen.timing.delete_again, seen.now);
+        if !left.is_zero() {
+            let message = format!(
+                "Wazzup did not delete the channel yet: {}; it is asked again",
+                refusal.words
+            );
+            return say(seen, Verdict::Waiting(Progress::Deleting, message), Wake::After(left));
+        }
+    }
+    Plan {
+        call: Some(Call::Delete {
+            id: id.clone(),
+            with_chats,
+        }),
+        ..say(
+            seen,
+            Verdict::Waiting(Progress::Deleting, "the channel is being deleted at Wazzup".to_owned()),
+            Wake::OnChange,
+        )
+    }
+}
+
+/// A create had no clear answer: what it may have made is searched before the object goes.
+fn search(seen: &Seen, wish: &Wish) -> Plan {
+    let (Some(intent), Remote::Looked(look)) = (&seen.object.intent, &seen.remote) else {
+        let why = "a create had no clear answer and the account cannot be looked at; it is tried again";
+        return say(
+            seen,
+            Verdict::Waiting(Progress::Deleting, why.to_owned()),
+            Wake::LookAfter(seen.timing.second_look),
+        );
+    };
+    let newcomers = newcomers(look, intent);
+    match found(wish, look, intent, &newcomers) {
+        Found::One(id) => {
+            let mut memory = seen.memory.clone();
+            memory.channel_id = Some(id.clone());
+            Plan {
+                note: Some(Note::RecordId(id)),
+                ..Plan::say(
+                    memory,
+                    Verdict::Waiting(
+                        Progress::Deleting,
+                        "the channel was found and will be deleted".to_owned(),
+                    ),
+                    Wake::After(Duration::ZERO),
+                )
+            }
+        }
+        Found::Several => {
+            let message = format!(
+                "{}; or leave them all at Wazzup: {}",
+                words::choose_channel(&seen.object, &newcomers),
+                words::abandon_command(&seen.object)
+            );
+            say(seen, Verdict::Person(Need::ChooseChannel, message), Wake::OnChange)
+        }
+        Found::None => nothing_found(seen, wish, look, intent),
+    }
+}
+
+fn nothing_found(seen: &Seen, wish: &Wish, look: &Look, intent: &super::Intent) -> Plan {
+    // A link that nobody followed has made nothing.
+    if matches!(wish.transport.login(), Login::Iframe) && look.complete {
+        return release(seen, "no channel was made");
+    }
+    match absence(seen, look, intent) {
+        Absence::Proven => release(seen, "no channel was made"),
+        Absence::Open { memory, wake } => {
+            let why =
+                "a create had no clear answer; the account is being watched for the channel before the object goes";
+            Plan::say(memory, Verdict::Waiting(Progress::Deleting, why.to_owned()), wake)
+        }
+    }
+}

@@ -1,0 +1,524 @@
+//! A channel that exists: what its status and reason ask for.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{
+    Call, Memory, Need, Note, Plan, Progress, ReinitPolicy, Seen, Sink, SinkOrder, Supply, Verdict, Wake, Webhooks,
+    Wish,
+    create::{remaining, requested},
+    gone,
+    seen::{Account, RefusedCall},
+    words,
+};
+use crate::model::{Login, Reason, RemoteChannel, Status};
+
+/// One rung for every row of the service's table of statuses and reasons.
+pub(super) fn plan(seen: &Seen, wish: &Wish, channel: &RemoteChannel) -> Plan {
+    let mut memory = seen.memory.clone();
+    memory.channel_id = Some(channel.id.clone());
+    memory.was_seen = true;
+    memory.missing_since = None;
+    memory.handled.sync.clone_from(&seen.object.requests.sync);
+    let recorded =
+        seen.object.finalizer && seen.object.channel_id.as_ref() == Some(&channel.id) && seen.object.intent.is_none();
+    let pass = Pass { seen, wish, channel };
+    let mut plan = pass.rung(memory);
+    if plan.note.is_none() && !recorded {
+        plan.note = Some(Note::RecordId(channel.id.clone()));
+    }
+    plan
+}
+
+struct Pass<'a> {
+    seen: &'a Seen,
+    wish: &'a Wish,
+    channel: &'a RemoteChannel,
+}
+
+impl Pass<'_> {
+    fn rung(&self, memory: Memory) -> Plan {
+        if requested(
+            self.seen.object.requests.reinit.as_ref(),
+            self.seen.memory.handled.reinit.as_ref(),
+        ) {
+            return self.on_request(memory);
+        }
+        let status = match (&self.channel.status, &self.channel.reason) {
+            (Some(status), _) => status.clone(),
+            (None, Some(reason)) => match reason.implied_status() {
+                Some(status) => status,
+                None => return self.unrecognized(memory),
+            },
+            (None, None) => return self.unrecognized(memory),
+        };
+        match (status, &self.channel.reason) {
+            (Status::Active, _) => self.active(memory),
+            (Status::Init, None | Some(Reason::Qr | Reason::Sync)) => self.starting(memory),
+            (Status::Init, Some(Reason::WaitForPassword)) => self.password(memory),
+            (Status::Init, Some(Reason::WaitForCode)) => person(
+                memory,
+                Need::EnterCode,
+                "the messenger asks for a code that no documented request takes: contact Wazzup's support",
+            ),
+            (Status::Disabled, Some(Reason::Unauthorized)) => self.unauthorized(memory),
+            (Status::Disabled, Some(Reason::QrIdle)) => self.qr_idle(memory),
+            (Status::Disabled, Some(Reason::OpenElsewhere)) => {
+                let again = words::request_command(&self.seen.object, "reinit-requested-at");
+                let what =
+                    format!("the messenger account was opened in another Wazzup account; to take it back: {again}");
+                person(memory, Need::OpenedElsewhere, &what)
+            }
+            (Status::Disabled, Some(Reason::ForeignPhone)) => {
+                let again = words::request_command(&self.seen.object, "reinit-requested-at");
+                let what =
+                    format!("the QR was scanned with another phone; scan with the channel's own one after: {again}");
+                person(memory, Need::WrongPhone, &what)
+            }
+            (Status::Disabled, Some(Reason::NotEnoughMoney)) => person(
+                memory,
+                Need::PayForChannel,
+                "the channel is unpaid: put it into a paid subscription in the Wazzup cabinet",
+            ),
+            (Status::Disabled, Some(Reason::Blocked)) => person(
+                memory,
+                Need::ContactSupport,
+                "the messenger blocked the channel: contact Wazzup's support",
+            ),
+            (Status::Disabled, Some(Reason::Rejected)) => person(
+                memory,
+                Need::ContactSupport,
+                "the WABA channel was rejected: contact Wazzup's support",
+            ),
+            (Status::Disabled, None) => self.removed(memory),
+            (Status::Init, Some(_)) | (Status::Disabled, Some(_)) | (Status::Other(_), _) => self.unrecognized(memory),
+        }
+    }
+
+    fn active(&self, mut memory: Memory) -> Plan {
+        memory.reinits = 0;
+        memory.last_reinit_at = None;
+        memory.qr_since = None;
+        memory.pairing_asked_for = None;
+        memory.pairing_given = false;
+        memory.link_at = None;
+        // A pairing request is about a login; a channel that is connected has had it.
+        memory.handled.pairing.clone_from(&self.seen.object.requests.pairing);
+        if self.keeps_refusal(&memory) {
+            return self.credentials_refused(memory);
+        }
+        memory.refusal = None;
+        if let (Supply::Present { hash }, Login::Secret { .. }) = (&self.seen.credentials, self.wish.transport.login())
+        {
+            match &memory.credentials_hash {
+                // Of an adopted channel nobody knows what it was connected with: what is there now counts.
+                None => memory.credentials_hash = Some(hash.clone()),
+                Some(last) if last == hash => {}
+                Some(_) => return self.reinit(memory, "the credentials changed"),
+            }
+        }
+        Plan {
+            sink: SinkOrder::Withdraw,
+            ..Plan::say(memory, Verdict::Connected, Wake::OnChange)
+        }
+    }
+
+    /// Whether new credentials were refused and are still the ones in the Secret.
+    fn keeps_refusal(&self, memory: &Memory) -> bool {
+        let same = match &self.seen.credentials {
+            Supply::Present { hash } => memory.credentials_hash.as_ref() == Some(hash),
+            Supply::NotNeeded | Supply::Missing(_) | Supply::Hidden(_) => true,
+        };
+        same && memory
+            .refusal
+            .as_ref()
+            .is_some_and(|refusal| refusal.call == RefusedCall::Reinit)
+    }
+
+    fn starting(&self, mut memory: Memory) -> Plan {
+        match self.wish.transport.login() {
+            Login::Qr if self.channel.reason == Some(Reason::Sync) => self.syncing(memory),
+            Login::Qr => self.qr(memory),
+            Login::Link if self.channel.url.is_some() => {
+                person(memory, Need::FollowLink, &words::follow_url(&self.seen.object))
+            }
+            Login::Iframe => match self.seen.sink {
+                Sink::Shown { link: true, .. } => {
+                    let what = words::follow_link_in_sink(self.seen, self.wish);
+                    person(memory, Need::FollowLink, &what)
+                }
+                Sink::Shown { .. } | Sink::Absent | Sink::Foreign => self.syncing(memory),
+            },
+            Login::Secret { .. } | Login::Link => {
+                if memory.credentials_hash.is_none()
+                    && let Supply::Present { hash } = &self.seen.credentials
+                {
+                    memory.credentials_hash = Some(hash.clone());
+                }
+                self.syncing(memory)
+            }
+        }
+    }
+
+    fn syncing(&self, memory: Memory) -> Plan {
+        let progress = match self.channel.reason {
+            Some(Reason::Sync) => Progress::Syncing,
+            Some(_) | None => Progress::Connecting,
+        };
+        Plan::say(
+            memory,
+            Verdict::Waiting(progress, "the channel is starting up at Wazzup".to_owned()),
+            Wake::OnChange,
+        )
+    }
+
+    fn qr(&self, mut memory: Memory) -> Plan {
+        let Account::Usable { webhooks } = &self.seen.account else {
+            return self.syncing(memory);
+        };
+        if let Some(qr_at) = self.seen.sink.qr_at() {
+            memory.qr_since = None;
+            if let Some(plan) = self.pairing(&memory, qr_at) {
+                return plan;
+            }
+            let what = words::scan_qr(self.seen, self.wish);
+            return person(memory, Need::ScanQr, &what);
+        }
+        if *webhooks == Webhooks::Off {
+            return person(memory, Need::EnableWebhooks, &words::enable_webhooks());
+        }
+        if self.channel.reason.is_none() {
+            return self.syncing(memory);
+        }
+        let since = *memory.qr_since.get_or_insert(self.seen.now);
+        let left = remaining(since, self.seen.timing.qr_patience, self.seen.now);
+        if left.is_zero() {
+            memory.qr_since = None;
+            return self.fresh_qr(memory, "no QR arrived; its event was probably lost");
+        }
+        let what = words::scan_qr(self.seen, self.wish);
+        Plan {
+            wake: Wake::After(left),
+            ..person(memory, Need::ScanQr, &what)
+        }
+    }
+
+    /// One code as soon as a QR arrives, and again on request; one that was refused because its QR died is asked for
+    /// again with the next QR.
+    fn pairing(&self, memory: &Memory, qr_at: Timestamp) -> Option<Plan> {
+        let phone = self.wish.pairing_phone.clone()?;
+        let again = requested(
+            self.seen.object.requests.pairing.as_ref(),
+            memory.handled.pairing.as_ref(),
+        );
+        let due = again || (!memory.pairing_given && memory.pairing_asked_for != Some(qr_at));
+        if !due {
+            return None;
+        }
+        let mut memory = memory.clone();
+        memory.pairing_asked_for = Some(qr_at);
+        memory.pairing_given = false;
+        memory.handled.pairing.clone_from(&self.seen.object.requests.pairing);
+        let what = words::scan_qr(self.seen, self.wish);
+        let call = Some(Call::RequestPairingCode(self.channel.id.clone(), phone));
+        Some(Plan {
+            call,
+            ..person(memory, Need::ScanQr, &what)
+        })
+    }
+
+    fn password(&self, mut memory: Memory) -> Plan {
+        match &self.seen.two_factor {
+            Supply::Present { hash } if memory.two_factor_hash.as_ref() != Some(hash) => {
+                memory.two_factor_hash = Some(hash.clone());
+                memory.refusal = None;
+                let verdict = Verdict::Waiting(
+                    Progress::Connecting,
+                    "the two-factor password is being submitted".to_owned(),
+                );
+                let call = Some(Call::SubmitTwoFactor(self.channel.id.clone()));
+                Plan {
+                    call,
+                    sink: SinkOrder::Withdraw,
+                    ..Plan::say(memory, verdict, Wake::OnChange)
+                }
+            }
+            Supply::Hidden(why) => {
+                let verdict = Verdict::Waiting(
+                    Progress::Connecting,
+                    format!("the two-factor Secret could not be read: {why}"),
+                );
+                Plan::say(memory, verdict, Wake::After(self.seen.timing.second_look))
+            }
+            Supply::Present { .. } => {
+                let refused = memory
+                    .refusal
+                    .clone()
+                    .filter(|refusal| refusal.call == RefusedCall::TwoFactor);
+                let told = refused.map_or_else(|| "the service still asks for it".to_owned(), |refusal| refusal.words);
+                let what = words::make_two_factor_secret(self.seen, self.wish, Some(&told));
+                Plan {
+                    sink: SinkOrder::Withdraw,
+                    ..person(memory, Need::EnterPassword, &what)
+                }
+            }
+            Supply::NotNeeded | Supply::Missing(_) => {
+                let what = words::make_two_factor_secret(self.seen, self.wish, None);
+                Plan {
+                    sink: SinkOrder::Withdraw,
+                    ..person(memory, Need::EnterPassword, &what)
+                }
+            }
+        }
+    }
+
+    fn unauthorized(&self, memory: Memory) -> Plan {
+        if self.wish.reinit == ReinitPolicy::OnRequest {
+            return self.only_on_request(memory);
+        }
+        match self.wish.transport.login() {
+            Login::Secret { reusable, .. } => self.unauthorized_secret(memory, reusable),
+            Login::Qr if memory.reinits == 0 => self.fresh_qr(memory, "the messenger logged the channel out"),
+            Login::Qr => {
+                let what = self.new_qr_message("the messenger logged the channel out");
+                Plan {
+                    sink: SinkOrder::Withdraw,
+                    ..person(memory, Need::RequestNewQr, &what)
+                }
+            }
+            Login::Link if memory.reinits == 0 => self.reinit(memory, "the channel was logged out"),
+            Login::Link => person(memory, Need::FollowLink, &words::follow_url(&self.seen.object)),
+            Login::Iframe => self.iframe_again(memory),
+        }
+    }
+
+    fn unauthorized_secret(&self, mut memory: Memory, reusable: bool) -> Plan {
+        let hash = match &self.seen.credentials {
+            Supply::Present { hash } => hash.clone(),
+            Supply::Missing(what) => {
+                return person(
+                    memory,
+                    Need::FixCredentials,
+                    &words::make_credentials(self.seen, self.wish, what),
+                );
+            }
+            Supply::Hidden(why) => {
+                let verdict = Verdict::Waiting(
+                    Progress::BackingOff,
+                    format!("the credentials Secret could not be read: {why}"),
+                );
+                return Plan::say(memory, verdict, Wake::After(self.seen.timing.second_look));
+            }
+            Supply::NotNeeded => {
+                let what = words::make_credentials(self.seen, self.wish, "spec.credentialsSecretRef is missing");
+                return person(memory, Need::FixCredentials, &what);
+            }
+        };
+        if memory.credentials_hash.as_ref() != Some(&hash) {
+            memory.reinits = 0;
+            return self.reinit(memory, "the credentials changed");
+        }
+        if !reusable {
+            return self.credentials_refused(memory);
+        }
+        let pause = match memory.reinits {
+            0 => return self.reinit(memory, "the channel was logged out"),
+            count => pause(&self.seen.timing.same_credentials, count - 1),
+        };
+        let left = memory
+            .last_reinit_at
+            .map_or(Duration::ZERO, |at| remaining(at, pause, self.seen.now));
+        if left.is_zero() {
+            return self.reinit(memory, "the channel is still logged out");
+        }
+        Plan {
+            wake: Wake::After(left),
+            ..self.credentials_refused(memory)
+        }
+    }
+
+    fn credentials_refused(&self, memory: Memory) -> Plan {
+        let told = memory
+            .refusal
+            .as_ref()
+            .map_or("the service says unauthorized", |refusal| refusal.words.as_str());
+        let what = words::make_credentials(
+            self.seen,
+            self.wish,
+            &format!("the credentials no longer serve ({told})"),
+        );
+        person(memory, Need::FixCredentials, &what)
+    }
+
+    fn qr_idle(&self, memory: Memory) -> Plan {
+        if self.wish.reinit == ReinitPolicy::OnRequest {
+            return self.only_on_request(memory);
+        }
+        self.fresh_qr(memory, "the QR ran out before anybody scanned it")
+    }
+
+    /// A reinit that yields a new QR, at most three of them with growing pauses, or a person's request.
+    fn fresh_qr(&self, memory: Memory, why: &str) -> Plan {
+        let Some(budgeted) = usize::try_from(memory.reinits)
+            .ok()
+            .and_then(|count| self.seen.timing.fresh_qr.get(count))
+        else {
+            let what = self.new_qr_message(why);
+            return Plan {
+                sink: SinkOrder::Withdraw,
+                ..person(memory, Need::RequestNewQr, &what)
+            };
+        };
+        if self.wish.reinit == ReinitPolicy::OnRequest {
+            return self.only_on_request(memory);
+        }
+        let left = memory
+            .last_reinit_at
+            .map_or(Duration::ZERO, |at| remaining(at, *budgeted, self.seen.now));
+        if left.is_zero() {
+            return Plan {
+                sink: SinkOrder::Withdraw,
+                ..self.reinit(memory, why)
+            };
+        }
+        let verdict = Verdict::Waiting(
+            Progress::BackingOff,
+            format!("{why}; a fresh one is asked for after a pause"),
+        );
+        Plan {
+            sink: SinkOrder::Withdraw,
+            ..Plan::say(memory, verdict, Wake::After(left))
+        }
+    }
+
+    fn new_qr_message(&self, why: &str) -> String {
+        let again = words::request_command(&self.seen.object, "reinit-requested-at");
+        format!("{why}; when the phone is at hand, ask for a new QR: {again}")
+    }
+
+    fn only_on_request(&self, memory: Memory) -> Plan {
+        let (need, why) = match self.wish.transport.login() {
+            Login::Qr => (Need::RequestNewQr, "the channel needs a new login"),
+            Login::Secret { .. } => (
+                Need::FixCredentials,
+                "the channel was logged out and reinitPolicy is OnRequest",
+            ),
+            Login::Link | Login::Iframe => (
+                Need::FollowLink,
+                "the channel was logged out and reinitPolicy is OnRequest",
+            ),
+        };
+        let again = words::request_command(&self.seen.object, "reinit-requested-at");
+        let what = format!("{why}; to reinitialize it: {again}");
+        Plan {
+            sink: SinkOrder::Withdraw,
+            ..person(memory, need, &what)
+        }
+    }
+
+    fn iframe_again(&self, memory: Memory) -> Plan {
+        if memory.link_at.is_some() {
+            let what = words::follow_link_in_sink(self.seen, self.wish);
+            return person(memory, Need::FollowLink, &what);
+        }
+        let verdict = Verdict::Waiting(Progress::Reinitializing, "a login link is being asked for".to_owned());
+        let call = Some(Call::OpenLink(Some(self.channel.id.clone())));
+        Plan {
+            call,
+            ..Plan::say(memory, verdict, Wake::OnChange)
+        }
+    }
+
+    fn removed(&self, memory: Memory) -> Plan {
+        let asked = requested(
+            self.seen.object.requests.recreate.as_ref(),
+            memory.handled.recreate.as_ref(),
+        );
+        if asked && self.wish.adopt.is_none() {
+            return gone::forget(self.seen);
+        }
+        let again = words::request_command(&self.seen.object, "recreate-requested-at");
+        let what = format!(
+            "the channel was removed from its subscription, or deleted while its messages were kept; mend it in the Wazzup cabinet, or make a new one: {again}"
+        );
+        Plan {
+            sink: SinkOrder::Withdraw,
+            ..person(memory, Need::RemovedOrUnsubscribed, &what)
+        }
+    }
+
+    fn on_request(&self, mut memory: Memory) -> Plan {
+        memory.handled.reinit.clone_from(&self.seen.object.requests.reinit);
+        memory.reinits = 0;
+        memory.qr_since = None;
+        memory.refusal = None;
+        match (self.wish.transport.login(), &self.seen.credentials) {
+            (Login::Iframe, _) => {
+                memory.link_at = None;
+                self.iframe_again(memory)
+            }
+            (Login::Secret { .. }, Supply::Missing(what)) => {
+                memory.handled.reinit.clone_from(&self.seen.memory.handled.reinit);
+                person(
+                    memory,
+                    Need::FixCredentials,
+                    &words::make_credentials(self.seen, self.wish, what),
+                )
+            }
+            (Login::Secret { .. }, Supply::NotNeeded | Supply::Hidden(_)) => {
+                memory.handled.reinit.clone_from(&self.seen.memory.handled.reinit);
+                let verdict = Verdict::Waiting(
+                    Progress::BackingOff,
+                    "the credentials Secret could not be read".to_owned(),
+                );
+                Plan::say(memory, verdict, Wake::After(self.seen.timing.second_look))
+            }
+            (Login::Secret { .. }, Supply::Present { .. }) | (Login::Qr | Login::Link, _) => Plan {
+                sink: SinkOrder::Withdraw,
+                ..self.reinit(memory, "asked for by annotation")
+            },
+        }
+    }
+
+    fn reinit(&self, mut memory: Memory, why: &str) -> Plan {
+        memory.reinits = memory.reinits.saturating_add(1);
+        memory.last_reinit_at = Some(self.seen.now);
+        memory.refusal = None;
+        memory.qr_since = None;
+        memory.pairing_given = false;
+        if let (Supply::Present { hash }, Login::Secret { .. }) = (&self.seen.credentials, self.wish.transport.login())
+        {
+            memory.credentials_hash = Some(hash.clone());
+        }
+        let verdict = Verdict::Waiting(
+            Progress::Reinitializing,
+            format!("the channel is being reinitialized: {why}"),
+        );
+        Plan {
+            call: Some(Call::Reinit(self.channel.id.clone())),
+            ..Plan::say(memory, verdict, Wake::OnChange)
+        }
+    }
+
+    fn unrecognized(&self, memory: Memory) -> Plan {
+        let status = self.channel.status.as_ref().map_or("none", Status::as_str);
+        let reason = self.channel.reason.as_ref().map_or("none", Reason::as_str);
+        let words = format!(
+            "Wazzup says status {status}, reason {reason}, which this version of the operator does not know; nothing is done"
+        );
+        Plan::say(memory, Verdict::Unrecognized(words), Wake::OnChange)
+    }
+}
+
+fn person(memory: Memory, need: Need, what: &str) -> Plan {
+    Plan::say(memory, Verdict::Person(need, what.to_owned()), Wake::OnChange)
+}
+
+/// The pause before the next try; the last one repeats.
+fn pause(pauses: &[Duration], count: u32) -> Duration {
+    let at = usize::try_from(count)
+        .unwrap_or(usize::MAX)
+        .min(pauses.len().saturating_sub(1));
+    pauses.get(at).copied().unwrap_or(Duration::from_secs(3_600))
+}

@@ -1,0 +1,37 @@
+//! Decisions, as pure functions over values.
+//!
+//! Owns what is done about a channel or an account, and how it is reported. Must never ask for anything: no Kubernetes,
+//! no HTTP, no clock, no runtime, no log; time, chance and identity are arguments, and "could not look" is a value.
+//! `seen` is all that can be known, `decision` all that can be done, `channel` the ladder between them, `settle` what an
+//! answer changes, `report` what people are told, `check` the laws that every plan obeys.
+//! Next: `controller` observes and acts.
+
+pub mod account;
+mod channel;
+mod check;
+mod create;
+mod decision;
+mod gone;
+mod goodbye;
+mod login;
+mod qr;
+mod report;
+mod seen;
+mod settle;
+mod timing;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use channel::plan;
+pub use check::broken_law;
+pub use decision::{Call, Need, Note, Plan, Progress, SinkOrder, Stall, Verdict, Wake};
+pub use qr::{QrRuling, rule_on_qr};
+pub use report::{Fact, Mirror, Report, Standing, report};
+pub use seen::{
+    Account, AccountTrouble, Claim, DeletionPolicy, ExternalDeletionPolicy, Intent, Look, Management, Memory, Object,
+    ReadyWhen, Refusal, RefusedCall, ReinitPolicy, Remote, RemoteById, Requests, Seen, Sink, Supply, Webhooks, Wish,
+};
+pub use settle::{Answer, settle};
+pub use timing::Timing;

@@ -1,0 +1,75 @@
+//! Whether a QR event is shown.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Sink;
+
+/// An event dated further ahead than this is refused: it would outrank every true one.
+const AHEAD: Duration = Duration::from_secs(300);
+
+/// What becomes of a QR event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QrRuling {
+    /// It is the newest: show it.
+    Show,
+    /// A newer one, or the same, is shown already.
+    Superseded,
+    /// The login it belongs to is over.
+    Closed,
+    /// The sink's name is taken by a foreign object.
+    NameTaken,
+    /// It is dated in the future.
+    Ahead,
+}
+
+/// Rules on a QR event dated `at`. Wire times are whole seconds, so a login closed within that second does not shut the
+/// event out: a picture too many is withdrawn by the next pass, a picture too few costs the person minutes.
+pub fn rule_on_qr(at: Timestamp, closed_at: Option<Timestamp>, sink: &Sink, now: Timestamp) -> QrRuling {
+    if Duration::try_from(at.duration_since(now)).is_ok_and(|ahead| ahead > AHEAD) {
+        return QrRuling::Ahead;
+    }
+    if closed_at.is_some_and(|closed| at.as_second() < closed.as_second()) {
+        return QrRuling::Closed;
+    }
+    match sink {
+        Sink::Foreign => QrRuling::NameTaken,
+        Sink::Absent => QrRuling::Show,
+        Sink::Shown { qr_at, .. } => match qr_at {
+            Some(shown) if at < *shown => QrRuling::Superseded,
+            Some(_) | None => QrRuling::Show,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn shown(at: i64) -> Sink {
+        Sink::Shown {
+            qr_at: Some(second(at)),
+            pairing_code: false,
+            link: false,
+        }
+    }
+
+    #[test]
+    fn only_the_newest_qr_of_an_open_login_is_shown() {
+        let now = second(1_000);
+        let rule = |at: i64, closed: Option<i64>, sink: &Sink| rule_on_qr(second(at), closed.map(second), sink, now);
+        assert_eq!(rule(990, None, &Sink::Absent), QrRuling::Show);
+        assert_eq!(rule(990, None, &shown(980)), QrRuling::Show);
+        assert_eq!(rule(970, None, &shown(980)), QrRuling::Superseded);
+        assert_eq!(rule(970, Some(980), &Sink::Absent), QrRuling::Closed);
+        assert_eq!(rule(980, Some(980), &Sink::Absent), QrRuling::Show);
+        assert_eq!(rule(990, None, &Sink::Foreign), QrRuling::NameTaken);
+        assert_eq!(rule(1_299, None, &Sink::Absent), QrRuling::Show);
+        assert_eq!(rule(1_301, None, &Sink::Absent), QrRuling::Ahead);
+    }
+}

@@ -1,0 +1,235 @@
+//! What was seen and decided, as people and tools read it: conditions and the mirrored fields.
+
+use super::{Need, Plan, Progress, ReadyWhen, Remote, Seen, Stall, Verdict, decision::Idle};
+use crate::model::{Reason, RemoteChannel, Status};
+
+/// Status of a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// `True`
+    True,
+    /// `False`
+    False,
+    /// `Unknown`
+    Unknown,
+}
+
+/// A condition to report; its times are the reporter's business.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// `type`
+    pub kind: &'static str,
+    /// `status`
+    pub standing: Standing,
+    /// `reason`
+    pub reason: &'static str,
+    /// `message`
+    pub message: String,
+}
+
+/// The fields of the status that repeat what Wazzup shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mirror {
+    /// `status`
+    pub status: Option<String>,
+    /// `reason`
+    pub reason: Option<String>,
+    /// `phone`
+    pub phone: Option<String>,
+    /// `username`
+    pub username: Option<String>,
+    /// `messengerId`
+    pub messenger_id: Option<String>,
+    /// `name`
+    pub name: Option<String>,
+    /// `url`
+    pub url: Option<String>,
+    /// `tier`
+    pub tier: Option<String>,
+    /// `tariff`
+    pub tariff: Option<String>,
+}
+
+/// What the status is to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The conditions.
+    pub facts: Vec<Fact>,
+    /// Whether conditions that are not named stay as they are.
+    pub keep_others: bool,
+    /// The mirrored fields; `None` keeps them.
+    pub mirror: Option<Mirror>,
+    /// Whether the present generation counts as observed.
+    pub observed: bool,
+}
+
+/// Says what a plan means. Never decides: the same plan with another report would do the same.
+pub fn report(seen: &Seen, plan: &Plan) -> Report {
+    match &plan.verdict {
+        Verdict::Unsettled | Verdict::Gone(_) | Verdict::CannotLook { say: false, .. } => Report {
+            facts: Vec::new(),
+            keep_others: true,
+            mirror: None,
+            observed: false,
+        },
+        Verdict::CannotLook { why, say: true } => Report {
+            facts: vec![fact("Synced", Standing::Unknown, "CannotLook", why)],
+            keep_others: true,
+            mirror: None,
+            observed: false,
+        },
+        verdict => Report {
+            facts: facts(seen, verdict),
+            keep_others: false,
+            mirror: mirror(seen, verdict),
+            observed: true,
+        },
+    }
+}
+
+fn facts(seen: &Seen, verdict: &Verdict) -> Vec<Fact> {
+    let synced = || fact("Synced", Standing::True, "Synced", "the last talk with Wazzup worked");
+    match verdict {
+        Verdict::Connected => vec![
+            fact("Ready", Standing::True, "Connected", "the channel is active"),
+            fact("Connected", Standing::True, "Active", "the channel is active"),
+            synced(),
+        ],
+        Verdict::Waiting(progress, why) if account_trouble(*progress) => vec![
+            fact("Ready", Standing::False, progress.as_str(), why),
+            fact("Connected", Standing::Unknown, progress.as_str(), why),
+            fact("Synced", Standing::False, progress.as_str(), why),
+            fact("Reconciling", Standing::True, progress.as_str(), why),
+        ],
+        Verdict::Waiting(progress, why) => {
+            let reason = progress.as_str();
+            let mut facts = vec![
+                ready(seen, reason, why),
+                fact("Connected", Standing::False, reason, why),
+                synced(),
+            ];
+            if !provisioned(seen) {
+                facts.push(fact("Reconciling", Standing::True, reason, why));
+            }
+            facts
+        }
+        Verdict::Person(need, what) => {
+            let reason = need.as_str();
+            vec![
+                ready(seen, reason, what),
+                fact("Connected", Standing::False, reason, what),
+                synced(),
+                fact("ActionRequired", Standing::True, reason, what),
+            ]
+        }
+        Verdict::Stalled(stall, why) => {
+            let reason = stall.as_str();
+            vec![
+                fact("Ready", Standing::False, reason, why),
+                fact("Connected", Standing::False, reason, why),
+                fact("Stalled", Standing::True, reason, why),
+            ]
+        }
+        Verdict::RefusedCredentials(what) => {
+            let reason = Stall::Rejected.as_str();
+            vec![
+                fact("Ready", Standing::False, reason, what),
+                fact("Connected", Standing::False, reason, what),
+                synced(),
+                fact("ActionRequired", Standing::True, Need::FixCredentials.as_str(), what),
+                fact("Stalled", Standing::True, reason, what),
+            ]
+        }
+        Verdict::Unrecognized(words) => vec![
+            fact("Ready", Standing::False, "UnknownStatus", words),
+            fact("Connected", Standing::False, "UnknownStatus", words),
+            synced(),
+        ],
+        Verdict::Idle(idle, would) => {
+            let (reason, why) = match idle {
+                Idle::Suspended => ("Suspended", format!("suspended; without that the operator {would}")),
+                Idle::Observed => ("Observed", format!("only observed; otherwise the operator {would}")),
+            };
+            vec![
+                ready(seen, reason, &why),
+                fact("Connected", Standing::False, reason, &why),
+                synced(),
+            ]
+        }
+        Verdict::Unsettled | Verdict::Gone(_) | Verdict::CannotLook { .. } => Vec::new(),
+    }
+}
+
+fn account_trouble(progress: Progress) -> bool {
+    match progress {
+        Progress::AccountNotFound | Progress::AccountNotAllowed | Progress::AccountNotAuthenticated => true,
+        Progress::Creating
+        | Progress::Connecting
+        | Progress::Syncing
+        | Progress::Reinitializing
+        | Progress::BackingOff
+        | Progress::SubscribingWebhooks
+        | Progress::CheckingLoss
+        | Progress::Deleting => false,
+    }
+}
+
+/// Whether the channel exists and that is all the manifest waits for.
+fn provisioned(seen: &Seen) -> bool {
+    seen.wish
+        .as_ref()
+        .is_ok_and(|wish| wish.ready_when == ReadyWhen::Provisioned)
+        && seen.remote_channel().is_some()
+}
+
+fn ready(seen: &Seen, reason: &'static str, why: &str) -> Fact {
+    if provisioned(seen) {
+        fact(
+            "Ready",
+            Standing::True,
+            "Provisioned",
+            "the channel exists; whoever still has to log in is named by ActionRequired",
+        )
+    } else {
+        fact("Ready", Standing::False, reason, why)
+    }
+}
+
+fn fact(kind: &'static str, standing: Standing, reason: &'static str, message: &str) -> Fact {
+    Fact {
+        kind,
+        standing,
+        reason,
+        message: message.to_owned(),
+    }
+}
+
+fn mirror(seen: &Seen, verdict: &Verdict) -> Option<Mirror> {
+    if let Some(channel) = seen.remote_channel() {
+        return Some(of(channel));
+    }
+    let gone = matches!(verdict, Verdict::Person(Need::ChannelGone, _));
+    let nothing = matches!(seen.remote, Remote::Looked(_)) && seen.channel_id().is_none();
+    (gone || nothing).then(Mirror::default)
+}
+
+fn of(channel: &RemoteChannel) -> Mirror {
+    let told = |field: &Option<String>| field.clone().filter(|text| !text.is_empty());
+    Mirror {
+        status: channel
+            .status
+            .as_ref()
+            .map(|status: &Status| status.as_str().to_owned()),
+        reason: channel
+            .reason
+            .as_ref()
+            .map(|reason: &Reason| reason.as_str().to_owned()),
+        phone: told(&channel.phone),
+        username: told(&channel.username),
+        messenger_id: told(&channel.messenger_id),
+        name: told(&channel.name),
+        url: told(&channel.url),
+        tier: told(&channel.tier),
+        tariff: told(&channel.tariff),
+    }
+}

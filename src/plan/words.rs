@@ -1,0 +1,122 @@
+//! What people are told to do, with the exact command. No secret can get in: nothing here holds one.
+
+use super::{Object, Seen, Sink, Wish};
+use crate::model::{RemoteChannel, Transport};
+
+fn kubectl_annotate(object: &Object, annotation: &str, value: &str) -> String {
+    format!(
+        "kubectl -n {} annotate --overwrite wazzupchannel {} wazzup24.com/{annotation}={value}",
+        object.namespace, object.name
+    )
+}
+
+/// The command that sets a request annotation to the present time.
+pub(super) fn request_command(object: &Object, annotation: &str) -> String {
+    kubectl_annotate(object, annotation, "\"$(date -u +%FT%TZ)\"")
+}
+
+pub(super) fn abandon_command(object: &Object) -> String {
+    kubectl_annotate(object, "abandon", "true")
+}
+
+fn read_sink(object: &Object, wish: &Wish, key: &str) -> String {
+    let (kind, name) = &wish.sink;
+    let path = key.replace('.', "\\.");
+    let tail = if *kind == "secret" { " | base64 -d" } else { "" };
+    format!(
+        "kubectl -n {} get {kind} {name} -o jsonpath='{{.data.{path}}}'{tail}",
+        object.namespace
+    )
+}
+
+pub(super) fn scan_qr(seen: &Seen, wish: &Wish) -> String {
+    match &seen.sink {
+        Sink::Shown {
+            qr_at: Some(_),
+            pairing_code: true,
+            ..
+        } => format!(
+            "enter the pairing code on the phone (WhatsApp, Linked devices, Link with phone number): {} ; or scan the QR: {}",
+            read_sink(&seen.object, wish, "pairing-code"),
+            read_sink(&seen.object, wish, "qr.txt"),
+        ),
+        Sink::Shown { qr_at: Some(_), .. } => format!(
+            "scan the QR with the phone that holds the account: {}",
+            read_sink(&seen.object, wish, "qr.txt")
+        ),
+        Sink::Shown { qr_at: None, .. } | Sink::Absent | Sink::Foreign => {
+            "a QR is on its way; it will be shown as soon as it arrives".to_owned()
+        }
+    }
+}
+
+pub(super) fn follow_link_in_sink(seen: &Seen, wish: &Wish) -> String {
+    format!(
+        "open the link in a browser and finish the login there: {}",
+        read_sink(&seen.object, wish, "link")
+    )
+}
+
+pub(super) fn follow_url(object: &Object) -> String {
+    format!(
+        "open the authorization link in a browser and finish the login there: kubectl -n {} get wazzupchannel {} -o jsonpath='{{.status.url}}'",
+        object.namespace, object.name
+    )
+}
+
+pub(super) fn make_two_factor_secret(seen: &Seen, wish: &Wish, refused: Option<&str>) -> String {
+    let (name, key) = &wish.two_factor_secret;
+    let namespace = &seen.object.namespace;
+    let set = format!(
+        "kubectl -n {namespace} create secret generic {name} --from-literal={key}=PASSWORD --dry-run=client -o yaml | kubectl apply -f -"
+    );
+    match refused {
+        None => format!("the messenger asks for its two-factor password; store it: {set}"),
+        Some(words) => {
+            format!("the two-factor password in Secret {name} was not accepted ({words}); store the right one: {set}")
+        }
+    }
+}
+
+pub(super) fn make_credentials(seen: &Seen, wish: &Wish, why: &str) -> String {
+    let name = wish.credentials_secret.as_deref().unwrap_or("NAME");
+    let keys: String = wish
+        .transport
+        .credential_keys()
+        .iter()
+        .map(|key| format!(" --from-literal={key}=VALUE"))
+        .collect();
+    format!(
+        "{why}; store working credentials: kubectl -n {} create secret generic {name}{keys} --dry-run=client -o yaml | kubectl apply -f -",
+        seen.object.namespace
+    )
+}
+
+pub(super) fn enable_webhooks() -> String {
+    "a login QR for this transport can only arrive by webhook: set spec.webhooks.mode of the account to Managed and start the \
+     operator with --webhook-url, or route the account's events to it and set the mode to External"
+        .to_owned()
+}
+
+pub(super) fn choose_channel(object: &Object, candidates: &[&RemoteChannel]) -> String {
+    let list = candidates
+        .iter()
+        .take(10)
+        .map(|channel| match channel.phone.as_deref().or(channel.name.as_deref()) {
+            Some(known) if !known.is_empty() => format!("{} ({known})", channel.id),
+            Some(_) | None => channel.id.to_string(),
+        })
+        .collect::<Vec<_>>()
+        .join(", ");
+    format!(
+        "an earlier create had no clear answer, and it may have made one of these channels: {list}; say which, or 'create' for none: {}",
+        kubectl_annotate(object, "resolve-create", "<id>|create")
+    )
+}
+
+pub(super) fn transport_differs(channel: &RemoteChannel, wished: Transport) -> String {
+    format!(
+        "channel {} at Wazzup is of transport {}, the manifest says {wished}: name another spec.channelId, or make a new object with that transport",
+        channel.id, channel.transport
+    )
+}
