@@ -1,8 +1,11 @@
 //! The operator's program: parse arguments, run one command.
 
-fn main() {
-    use std::io::Write;
-    for (name, yaml) in wazzup_operator::api::crd::manifests().unwrap_or_default() {
-        let _ = writeln!(std::io::stdout(), "---\n# {name}\n{yaml}");
-    }
+use std::process::ExitCode;
+
+use clap::Parser;
+use wazzup_operator::cli::{Args, execute};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    execute(Args::parse()).await
 }

@@ -4,7 +4,10 @@
 //! into a cluster. Must never decide anything: rules over values live in `plan`.
 //! Next: `controller::validate` turns a spec into what the planner understands.
 
-#![allow(unreachable_pub, reason = "the schema derive copies public types into hidden functions")]
+#![allow(
+    unreachable_pub,
+    reason = "the schema derive copies public types into hidden functions"
+)]
 
 mod account;
 mod channel;

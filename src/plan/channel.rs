@@ -13,6 +13,14 @@ const ACCOUNT_AGAIN: Duration = Duration::from_secs(600);
 
 /// Decides what to do about a channel. Total: every value of [`Seen`] has a plan, and the same value the same plan.
 pub fn plan(seen: &Seen) -> Plan {
+    let mut plan = ladder(seen);
+    if plan.sink == SinkOrder::Withdraw && matches!(seen.sink, Sink::Shown { .. }) {
+        plan.memory.qr_closed_at = Some(seen.now);
+    }
+    plan
+}
+
+fn ladder(seen: &Seen) -> Plan {
     if seen.object.deleting {
         return goodbye::plan(seen);
     }

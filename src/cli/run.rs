@@ -1,0 +1,115 @@
+//! Runs one command.
+
+use std::{io::Write, process::ExitCode};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    args::{Args, Command, RunArgs},
+    telemetry,
+};
+use crate::{
+    api::crd,
+    cluster::secrets,
+    controller::{self, Options},
+    wazzup::{self, AllowedHosts},
+};
+
+/// Executes the command that was given; says on standard error what went wrong.
+pub async fn execute(args: Args) -> ExitCode {
+    let result = match args.command.unwrap_or(Command::Run) {
+        Command::Crds => print_crds(),
+        Command::Run => run(args.run).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            let _ = writeln!(std::io::stderr(), "wazzup-operator: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_crds() -> Result<(), String> {
+    let manifests = crd::manifests().map_err(|error| error.to_string())?;
+    let pages: Vec<String> = manifests.into_iter().map(|(_, yaml)| yaml).collect();
+    std::io::stdout()
+        .write_all(pages.join("---\n").as_bytes())
+        .map_err(|error| error.to_string())
+}
+
+async fn run(args: RunArgs) -> Result<(), String> {
+    telemetry::start(args.log_format);
+    wazzup::install_tls();
+    let allowed_hosts =
+        AllowedHosts::parse(&args.allowed_api_hosts).map_err(|error| format!("--allowed-api-hosts: {error}"))?;
+    let webhook_url = args.webhook_url.as_deref().map(public_url).transpose()?;
+    let mut config = kube::Config::infer()
+        .await
+        .map_err(|error| format!("no kubeconfig and no service account: {error}; set KUBECONFIG or run in a pod"))?;
+    config.default_retry = false;
+    let leader_namespace = args
+        .leader_namespace
+        .unwrap_or_else(|| config.default_namespace.clone());
+    let client = kube::Client::try_from(config).map_err(|error| format!("cannot talk to Kubernetes: {error}"))?;
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "operator".to_owned());
+    let options = Options {
+        namespaces: args.namespaces,
+        webhook_listen: args.webhook_listen,
+        webhook_url,
+        metrics_listen: args.metrics_listen,
+        allowed_hosts,
+        leader_elect: args.leader_elect,
+        leader_namespace,
+        concurrency: args.concurrency,
+        identity: format!("{host}-{}", secrets::hex(&secrets::random::<4>())),
+    };
+    let stop = CancellationToken::new();
+    stop_on_signal(stop.clone())?;
+    controller::run(client, options, stop)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+/// Checks the public URL: Wazzup must be able to reach it, and its length is capped in an older version of its API.
+fn public_url(text: &str) -> Result<String, String> {
+    let base = text.trim_end_matches('/');
+    let after = base.strip_prefix("https://").or_else(|| base.strip_prefix("http://"));
+    match after {
+        Some(host) if !host.is_empty() && !base.contains(['?', '#', ' ']) && base.len() <= 90 => Ok(base.to_owned()),
+        Some(_) | None => Err(format!(
+            "--webhook-url {text}: must be http(s)://HOST[/PATH] of at most 90 characters, without query, for example https://hooks.example.com"
+        )),
+    }
+}
+
+fn stop_on_signal(stop: CancellationToken) -> Result<(), String> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: nothing new is started, what is in flight ends");
+        stop.cancel();
+    });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_url_is_checked_before_it_is_given_to_the_service() {
+        assert_eq!(
+            public_url("https://hooks.example.com/"),
+            Ok("https://hooks.example.com".to_owned())
+        );
+        for wrong in ["hooks.example.com", "ftp://x", "https://", "https://x/?a=1"] {
+            assert!(public_url(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Carries out a plan's orders: what is Kubernetes' first, the one remote change last.
+
+use std::time::Duration;
+
+use kube::ResourceExt;
+
+use super::{
+    context::Context,
+    desk::{Desk, Standing},
+    status, supplies,
+};
+use crate::{
+    api::WazzupChannel,
+    clock,
+    cluster::{
+        ClusterError, notes,
+        sink::{self, Content, Written},
+    },
+    model::{ChannelId, CreateOutcome, Credentials, Fault, Sensitive},
+    plan::{Answer, Call, Note, Plan, Seen, SinkOrder, Wish, settle},
+    wazzup::{Client, Lane},
+};
+
+/// Why a pass ended early.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PassError {
+    /// Kubernetes refused or did not answer.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The lease is no longer certain: nothing may be changed at Wazzup.
+    #[error("this replica does not lead any more")]
+    NotLeading,
+    /// The limiter held the call back.
+    #[error(transparent)]
+    HeldBack(Fault),
+    /// What the plan was made for has changed since.
+    #[error("the Secret changed during the pass")]
+    Outdated,
+    /// A plan broke a law, or the pass panicked. A defect; nothing was done.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// The object and the plan as they are after the orders were carried out.
+pub(super) struct Acted {
+    pub(super) object: WazzupChannel,
+    pub(super) plan: Plan,
+    /// Whether Wazzup was asked for a change.
+    pub(super) called: bool,
+}
+
+/// Carries out `plan`. A call is made only after everything that must be remembered of it is stored.
+pub(super) async fn act(
+    context: &Context,
+    channel: &WazzupChannel,
+    seen: &Seen,
+    plan: Plan,
+    desk: Option<&Desk>,
+    standing: &Standing,
+) -> Result<Acted, PassError> {
+    let mut object = channel.clone();
+    if plan.sink == SinkOrder::Withdraw && matches!(seen.sink, crate::plan::Sink::Shown { .. }) {
+        sink::withdraw(&context.client, channel).await?;
+    }
+    let (Some(call), Some(desk), Some(client), Ok(wish)) = (&plan.call, desk, &standing.client, &seen.wish) else {
+        if let Some(note) = &plan.note {
+            object = write_note(context, &object, note, true).await?;
+        }
+        return Ok(Acted {
+            object,
+            plan,
+            called: false,
+        });
+    };
+    let payload = payload(context, channel, seen, wish, call, standing).await?;
+    desk.gate
+        .pass_within(Lane::Person, Duration::from_secs(10))
+        .await
+        .map_err(PassError::HeldBack)?;
+    if let Some(note) = &plan.note {
+        object = write_note(context, &object, note, true).await?;
+    }
+    object = status::remember(context, &object, &plan.memory).await?;
+    if !context.fence.allows() {
+        return Err(PassError::NotLeading);
+    }
+    let since = clock::instant();
+    let answer = send(context, client, desk, channel, wish, call, payload, since).await;
+    let settled = settle(seen, wish, &plan, &answer);
+    if let Some(note) = &settled.note {
+        if let Note::RecordId(id) = note {
+            context.claims.claim(&object, id);
+            context.qr.replay(&object, id);
+        }
+        object = write_note_surely(context, &object, note).await?;
+    }
+    Ok(Acted {
+        object,
+        plan: settled,
+        called: true,
+    })
+}
+
+async fn write_note(
+    context: &Context,
+    object: &WazzupChannel,
+    note: &Note,
+    conditional: bool,
+) -> Result<WazzupChannel, PassError> {
+    let written = notes::carry_out(&context.client, object, note, conditional).await?;
+    if let Note::RecordId(id) = note {
+        context.claims.claim(&written, id);
+        context.qr.replay(&written, id);
+    }
+    Ok(written)
+}
+
+/// What follows a remote change must not be lost to somebody else's edit or to a moment's trouble.
+async fn write_note_surely(context: &Context, object: &WazzupChannel, note: &Note) -> Result<WazzupChannel, PassError> {
+    let mut object = object.clone();
+    let mut pause = Duration::from_millis(100);
+    for _ in 0..8 {
+        match notes::carry_out(&context.client, &object, note, false).await {
+            Ok(written) => return Ok(written),
+            Err(error) if error.is_not_found() => return Ok(object),
+            Err(error) => {
+                tracing::warn!(%error, "a note that follows a change at Wazzup could not be written; it is tried again");
+                if error.is_conflict()
+                    && let Some(fresh) = status::fetch(context, &object).await?
+                {
+                    object = fresh;
+                } else {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+            }
+        }
+    }
+    Ok(notes::carry_out(&context.client, &object, note, false).await?)
+}
+
+/// What a call sends besides ids, fetched before anything is written.
+enum Payload {
+    Nothing,
+    Credentials(Credentials),
+    Password(Sensitive<String>),
+}
+
+async fn payload(
+    context: &Context,
+    channel: &WazzupChannel,
+    seen: &Seen,
+    wish: &Wish,
+    call: &Call,
+    standing: &Standing,
+) -> Result<Payload, PassError> {
+    let Some(keys) = &standing.keys else {
+        return Ok(Payload::Nothing);
+    };
+    match call {
+        Call::Create { .. } | Call::Reinit(_) => {
+            if wish.transport.credential_keys().is_empty() {
+                return Ok(Payload::Credentials(Credentials::empty()));
+            }
+            let fetched = supplies::fetch_credentials(context, channel, wish.transport, keys).await;
+            match fetched.filter(|fetched| is(&seen.credentials, &fetched.hash)) {
+                Some(fetched) => Ok(Payload::Credentials(fetched.value)),
+                None => Err(PassError::Outdated),
+            }
+        }
+        Call::SubmitTwoFactor(_) => {
+            let fetched = supplies::fetch_password(context, channel, keys).await;
+            match fetched.filter(|fetched| is(&seen.two_factor, &fetched.hash)) {
+                Some(fetched) => Ok(Payload::Password(fetched.value)),
+                None => Err(PassError::Outdated),
+            }
+        }
+        Call::RequestPairingCode(..) | Call::OpenLink(_) | Call::Delete { .. } => Ok(Payload::Nothing),
+    }
+}
+
+fn is(supply: &crate::plan::Supply, hash: &str) -> bool {
+    matches!(supply, crate::plan::Supply::Present { hash: planned } if planned == hash)
+}
+
+#[allow(clippy::too_many_arguments, reason = "each is a part of one call")]
+async fn send(
+    context: &Context,
+    client: &Client,
+    desk: &Desk,
+    channel: &WazzupChannel,
+    wish: &Wish,
+    call: &Call,
+    payload: Payload,
+    since: std::time::Instant,
+) -> Answer {
+    let credentials = match &payload {
+        Payload::Credentials(credentials) => credentials.clone(),
+        Payload::Nothing | Payload::Password(_) => Credentials::empty(),
+    };
+    tracing::info!(
+        call = call_name(call),
+        namespace = channel.namespace(),
+        channel = channel.name_any(),
+        "asking Wazzup for a change"
+    );
+    match call {
+        Call::Create { .. } => {
+            let outcome = context
+                .fence
+                .bounded(client.create_channel(wish.transport, &credentials))
+                .await;
+            let outcome = outcome.unwrap_or_else(|| {
+                CreateOutcome::Unknown(Fault::Unclear {
+                    why: "the lease was about to end".to_owned(),
+                })
+            });
+            desk.note_create(&outcome, since);
+            Answer::Create(outcome)
+        }
+        Call::Reinit(id) => {
+            let result = client.reinit_channel(id, &credentials).await;
+            desk.note("reinit_channel", &result, since);
+            Answer::Reinit(result)
+        }
+        Call::SubmitTwoFactor(id) => {
+            let password = match payload {
+                Payload::Password(password) => password,
+                Payload::Nothing | Payload::Credentials(_) => Sensitive::new(String::new()),
+            };
+            let result = client.submit_two_factor(id, wish.transport, &password).await;
+            desk.note("submit_two_factor", &result, since);
+            Answer::TwoFactor(result)
+        }
+        Call::RequestPairingCode(id, phone) => {
+            let result = client.request_pairing_code(id, phone).await;
+            desk.note("request_pairing_code", &result, since);
+            Answer::PairingCode(publish(context, channel, result, Content::PairingCode).await)
+        }
+        Call::OpenLink(id) => {
+            let result = open_link(client, wish, id.as_ref()).await;
+            desk.note("create_iframe_link", &result, since);
+            Answer::Link(publish(context, channel, result, Content::Link).await)
+        }
+        Call::Delete { id, with_chats } => {
+            let result = client.delete_channel(id, *with_chats).await;
+            desk.note("delete_channel", &result, since);
+            Answer::Delete(result)
+        }
+    }
+}
+
+async fn open_link(client: &Client, wish: &Wish, id: Option<&ChannelId>) -> Result<Sensitive<String>, Fault> {
+    client.create_iframe_link(wish.transport, id).await
+}
+
+/// Puts what a call returned where a person can read it.
+async fn publish(
+    context: &Context,
+    channel: &WazzupChannel,
+    result: Result<Sensitive<String>, Fault>,
+    content: impl FnOnce(Sensitive<String>) -> Content,
+) -> Result<(), Fault> {
+    match sink::publish(&context.client, channel, &content(result?)).await {
+        Ok(Written::Done) => Ok(()),
+        Ok(Written::NameTaken) => Err(Fault::Unclear {
+            why: "the sink's name is taken by a foreign object".to_owned(),
+        }),
+        Err(error) => Err(Fault::Unclear {
+            why: format!("it could not be stored: {error}"),
+        }),
+    }
+}
+
+/// A call's name, for logs.
+fn call_name(call: &Call) -> &'static str {
+    match call {
+        Call::Create { .. } => "create",
+        Call::Reinit(_) => "reinit",
+        Call::SubmitTwoFactor(_) => "two-factor",
+        Call::RequestPairingCode(..) => "pairing-code",
+        Call::OpenLink(_) => "link",
+        Call::Delete { .. } => "delete",
+    }
+}

@@ -1,0 +1,142 @@
+//! One pass over a channel: observe, plan, act, report.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use kube::{ResourceExt, runtime::controller::Action};
+
+use super::{
+    act::{self, PassError},
+    caches::{Key, key_of},
+    context::Context,
+    desk::Changes,
+    observe::{Observation, observe},
+    status,
+};
+use crate::{
+    api::WazzupChannel,
+    plan::{Call, Plan, Verdict, Wake, broken_law, plan},
+};
+
+/// How long a pass that met a defect rests.
+const DEFECT: Duration = Duration::from_secs(900);
+
+/// Runs a pass; a panic in it is an error of this pass alone.
+pub(super) async fn reconcile(channel: Arc<WazzupChannel>, context: Arc<Context>) -> Result<Action, PassError> {
+    let caught = std::panic::AssertUnwindSafe(pass(&channel, &context))
+        .catch_unwind()
+        .await;
+    let result = caught.unwrap_or_else(|_| Err(PassError::Internal("the pass panicked".to_owned())));
+    context.metrics.pass("channel", result.is_err());
+    result
+}
+
+/// When a pass that failed is tried again.
+#[allow(clippy::needless_pass_by_value, reason = "the signature that the runtime calls")]
+pub(super) fn after_error(channel: Arc<WazzupChannel>, error: &PassError, _: Arc<Context>) -> Action {
+    let (namespace, name) = key_of(&*channel);
+    let pause = match error {
+        PassError::Cluster(error) if error.is_conflict() => Duration::from_millis(50),
+        PassError::Outdated => Duration::from_secs(1),
+        PassError::Cluster(error) if error.is_refused() => {
+            tracing::error!(namespace, channel = name, %error, "Kubernetes refuses what must be written");
+            Duration::from_secs(60)
+        }
+        PassError::Cluster(_) | PassError::HeldBack(_) | PassError::NotLeading => Duration::from_secs(5),
+        PassError::Internal(_) => {
+            tracing::error!(namespace, channel = name, %error, "a defect of the operator: nothing was done");
+            DEFECT
+        }
+    };
+    tracing::debug!(namespace, channel = name, %error, "a pass ended early");
+    Action::requeue(pause)
+}
+
+async fn pass(channel: &WazzupChannel, context: &Context) -> Result<Action, PassError> {
+    let mut observation = observe(context, channel).await;
+    let mut planned = lawful(&observation)?;
+    // A create that carries credentials sees the account only when no other one is in flight.
+    let mut _lane = None;
+    if planned.call == Some(Call::Create { alone: true })
+        && let Some(desk) = observation.desk.clone()
+    {
+        _lane = Some(desk.lane(channel.spec.transport).await);
+        observation = observe(context, channel).await;
+        planned = lawful(&observation)?;
+    }
+    let Observation { seen, desk, standing } = observation;
+    let was_gone = seen.object.deleting && !seen.object.finalizer;
+    let acted = act::act(context, channel, &seen, planned, desk.as_deref(), &standing).await?;
+    let uid = channel.uid().unwrap_or_default();
+    if acted.called {
+        context.marks.set(&uid);
+    }
+    let gone = matches!(acted.plan.verdict, Verdict::Gone(_));
+    if gone || was_gone {
+        if !was_gone && let Verdict::Gone(why) = &acted.plan.verdict {
+            context.announcer.say(channel, false, "Released", why).await;
+        }
+        context.marks.clear(&uid);
+        return Ok(Action::await_change());
+    }
+    status::say(context, &acted.object, &seen, &acted.plan, acted.called).await?;
+    Ok(next(context, &uid, &acted.plan))
+}
+
+fn lawful(observation: &Observation) -> Result<Plan, PassError> {
+    let planned = plan(&observation.seen);
+    match broken_law(&observation.seen, &planned) {
+        None => Ok(planned),
+        Some(law) => Err(PassError::Internal(format!("a plan would break a law: {law}"))),
+    }
+}
+
+/// When the next pass begins, if nothing wakes one before.
+fn next(context: &Context, uid: &str, plan: &Plan) -> Action {
+    let wished = match plan.wake {
+        Wake::OnChange => None,
+        Wake::After(pause) => Some(pause),
+        Wake::LookAfter(pause) => {
+            context.marks.set(uid);
+            Some(pause)
+        }
+    };
+    let repeat = if plan.verdict == Verdict::Connected {
+        context.marks.clear(uid);
+        None
+    } else {
+        context.marks.repeat(uid)
+    };
+    match (wished, repeat) {
+        (None, None) => Action::await_change(),
+        (Some(pause), None) | (None, Some(pause)) => Action::requeue(pause),
+        (Some(wished), Some(repeat)) => Action::requeue(wished.min(repeat)),
+    }
+}
+
+/// Wakes the channels that a list shows differently, and those that wait for a newcomer.
+pub(super) fn wake_changed(context: &Context, account: &Key, changes: &Changes, but: Option<&Key>) {
+    let mut keys: Vec<Key> = if changes.all {
+        context
+            .caches
+            .channels_of(account)
+            .iter()
+            .map(|channel| key_of(&**channel))
+            .collect()
+    } else {
+        changes
+            .channels
+            .iter()
+            .filter_map(|id| context.claims.owner(id))
+            .collect()
+    };
+    if changes.set {
+        keys.extend(context.claims.unresolved(account));
+    }
+    for key in keys.iter().filter(|key| Some(*key) != but) {
+        context.channels.wake(key);
+    }
+    if changes.set {
+        context.accounts.wake(account);
+    }
+}

@@ -1,0 +1,241 @@
+//! Who owns which channel: one table over all objects, since the service keeps no mark of ours.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::caches::{Key, account_of, key_of};
+use crate::{
+    api::{Transport, WazzupChannel, names},
+    cluster::memory,
+    model::ChannelId,
+    plan::Claim,
+};
+
+#[derive(Default)]
+pub(super) struct Claims(Mutex<Table>);
+
+#[derive(Default)]
+struct Table {
+    entries: HashMap<String, Entry>,
+    by_id: HashMap<ChannelId, Vec<String>>,
+}
+
+#[derive(Clone, PartialEq)]
+struct Entry {
+    key: Key,
+    created: Option<Timestamp>,
+    id: Option<ChannelId>,
+    in_status: bool,
+    /// Claimed by this process before the watch could show it.
+    local: bool,
+    /// An unresolved create: in which account, of which transport.
+    intent: Option<(Key, Transport)>,
+}
+
+impl Claims {
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over what an object says of itself. Returns an id that it claims only now.
+    pub(super) fn update(&self, channel: &WazzupChannel) -> Option<ChannelId> {
+        let uid = channel.uid()?;
+        let mut entry = entry(channel, &uid);
+        let mut table = self.table();
+        if entry.id.is_none()
+            && let Some(before) = table.entries.get(&uid).filter(|before| before.local)
+        {
+            entry.id.clone_from(&before.id);
+            entry.local = true;
+        }
+        table.put(&uid, entry)
+    }
+
+    /// Claims an id for an object before the watch shows it.
+    pub(super) fn claim(&self, channel: &WazzupChannel, id: &ChannelId) {
+        let Some(uid) = channel.uid() else { return };
+        let entry = Entry {
+            id: Some(id.clone()),
+            local: true,
+            intent: None,
+            ..entry(channel, &uid)
+        };
+        self.table().put(&uid, entry);
+    }
+
+    /// Forgets an object.
+    pub(super) fn remove(&self, channel: &WazzupChannel) {
+        if let Some(uid) = channel.uid() {
+            self.table().drop_entry(&uid);
+        }
+    }
+
+    /// Forgets every object of a watched namespace (of all, when `None`) that is not in its list.
+    pub(super) fn retain(&self, namespace: Option<&str>, listed: &[WazzupChannel]) {
+        let known: std::collections::HashSet<String> = listed.iter().filter_map(ResourceExt::uid).collect();
+        let mut table = self.table();
+        let gone: Vec<String> = table
+            .entries
+            .iter()
+            .filter(|(uid, entry)| namespace.is_none_or(|watched| watched == entry.key.0) && !known.contains(*uid))
+            .map(|(uid, _)| uid.clone())
+            .collect();
+        for uid in gone {
+            table.drop_entry(&uid);
+        }
+    }
+
+    /// Whether another object has the better claim to an id: one that has it in its status, then the older one.
+    pub(super) fn held_by(&self, id: &ChannelId, uid: &str) -> Claim {
+        let table = self.table();
+        match table.holder(id) {
+            Some((holder, entry)) if holder != uid => Claim::HeldBy(format!("{}/{}", entry.key.0, entry.key.1)),
+            Some(_) | None => Claim::Free,
+        }
+    }
+
+    /// The object that owns an id.
+    pub(super) fn owner(&self, id: &ChannelId) -> Option<Key> {
+        self.table().holder(id).map(|(_, entry)| entry.key.clone())
+    }
+
+    /// Whether any object claims an id.
+    pub(super) fn is_claimed(&self, id: &ChannelId) -> bool {
+        self.table().by_id.contains_key(id)
+    }
+
+    /// How many other objects have an unresolved create of a transport in an account.
+    pub(super) fn other_intents(&self, account: &Key, transport: Transport, uid: &str) -> usize {
+        let wanted = Some((account.clone(), transport));
+        self.table()
+            .entries
+            .iter()
+            .filter(|(other, entry)| *other != uid && entry.intent == wanted)
+            .count()
+    }
+
+    /// Objects with an unresolved create in an account.
+    pub(super) fn unresolved(&self, account: &Key) -> Vec<Key> {
+        let table = self.table();
+        let open = table
+            .entries
+            .values()
+            .filter(|entry| entry.intent.as_ref().is_some_and(|(key, _)| key == account));
+        open.map(|entry| entry.key.clone()).collect()
+    }
+}
+
+impl Table {
+    fn put(&mut self, uid: &str, entry: Entry) -> Option<ChannelId> {
+        let before = self.entries.get(uid).and_then(|before| before.id.clone());
+        let new = entry.id.clone().filter(|id| before.as_ref() != Some(id));
+        if before != entry.id {
+            self.drop_entry(uid);
+            if let Some(id) = &entry.id {
+                self.by_id.entry(id.clone()).or_default().push(uid.to_owned());
+            }
+        }
+        self.entries.insert(uid.to_owned(), entry);
+        new
+    }
+
+    fn drop_entry(&mut self, uid: &str) {
+        let Some(entry) = self.entries.remove(uid) else { return };
+        let Some(id) = entry.id else { return };
+        if let Some(uids) = self.by_id.get_mut(&id) {
+            uids.retain(|one| one != uid);
+            if uids.is_empty() {
+                self.by_id.remove(&id);
+            }
+        }
+    }
+
+    fn holder(&self, id: &ChannelId) -> Option<(&String, &Entry)> {
+        let claimants: BTreeMap<_, _> = self
+            .by_id
+            .get(id)?
+            .iter()
+            .filter_map(|uid| {
+                self.entries
+                    .get(uid)
+                    .map(|entry| ((!(entry.in_status || entry.local), entry.created, uid), entry))
+            })
+            .collect();
+        claimants.into_iter().next().map(|((_, _, uid), entry)| (uid, entry))
+    }
+}
+
+fn entry(channel: &WazzupChannel, uid: &str) -> Entry {
+    let annotations = channel.annotations();
+    let in_status = channel.status.as_ref().and_then(|status| status.channel_id.as_deref());
+    let id = in_status
+        .or(channel.spec.channel_id.as_deref())
+        .or(annotations.get(names::CHANNEL_ID).map(String::as_str))
+        .and_then(|id| ChannelId::parse(id).ok());
+    let intent = annotations
+        .get(names::CREATE_INTENT)
+        .and_then(|text| memory::read_intent(text, uid));
+    Entry {
+        key: key_of(channel),
+        created: channel.metadata.creation_timestamp.as_ref().map(|time| time.0),
+        in_status: in_status.is_some(),
+        local: false,
+        intent: intent
+            .filter(|_| id.is_none())
+            .map(|_| (account_of(channel), channel.spec.transport)),
+        id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn channel(name: &str, created: &str, spec_id: Option<&str>, status_id: Option<&str>) -> WazzupChannel {
+        let mut object = json!({
+            "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupChannel",
+            "metadata": {"name": name, "namespace": "shop", "uid": name, "creationTimestamp": created},
+            "spec": {"transport": "telegram"},
+        });
+        if let Some(id) = spec_id {
+            object["spec"]["channelId"] = json!(id);
+        }
+        if let Some(id) = status_id {
+            object["status"] = json!({"channelId": id});
+        }
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn id(text: &str) -> ChannelId {
+        ChannelId::parse(text).unwrap()
+    }
+
+    #[test]
+    fn the_object_with_the_id_in_its_status_wins_then_the_older_one() {
+        let claims = Claims::default();
+        claims.update(&channel("old", "2026-01-01T00:00:00Z", Some("x"), None));
+        claims.update(&channel("young", "2026-02-01T00:00:00Z", Some("x"), None));
+        assert_eq!(claims.held_by(&id("x"), "young"), Claim::HeldBy("shop/old".into()));
+        assert_eq!(claims.held_by(&id("x"), "old"), Claim::Free);
+        claims.update(&channel("young", "2026-02-01T00:00:00Z", Some("x"), Some("x")));
+        assert_eq!(claims.held_by(&id("x"), "old"), Claim::HeldBy("shop/young".into()));
+    }
+
+    #[test]
+    fn a_claim_made_here_outlives_a_stale_view_and_ends_with_its_object() {
+        let claims = Claims::default();
+        let object = channel("a", "2026-01-01T00:00:00Z", None, None);
+        claims.claim(&object, &id("x"));
+        claims.update(&object);
+        assert!(claims.is_claimed(&id("x")));
+        assert_eq!(claims.owner(&id("x")), Some(("shop".into(), "a".into())));
+        claims.remove(&object);
+        assert!(!claims.is_claimed(&id("x")));
+    }
+}

@@ -1,0 +1,120 @@
+//! What a pass may use.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{caches::Caches, claims::Claims, desk::Desks, qr_desk::QrDesk, queue::Queue, supplies::HashCache};
+use crate::{
+    api::{WazzupAccount, WazzupChannel},
+    clock,
+    cluster::events::Announcer,
+    leader::Fence,
+    metrics::Metrics,
+    plan::Timing,
+    wazzup::{AllowedHosts, HttpClient},
+};
+
+/// What an administrator decides.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Namespaces to watch; empty means all.
+    pub namespaces: Vec<String>,
+    /// Where webhooks are received.
+    pub webhook_listen: std::net::SocketAddr,
+    /// The public base URL under which the receiver is reached.
+    pub webhook_url: Option<String>,
+    /// Where metrics and health are served.
+    pub metrics_listen: std::net::SocketAddr,
+    /// Hosts that may be called.
+    pub allowed_hosts: AllowedHosts,
+    /// Whether to wait for the lease.
+    pub leader_elect: bool,
+    /// The lease's namespace.
+    pub leader_namespace: String,
+    /// Passes at once.
+    pub concurrency: u16,
+    /// This replica's name.
+    pub identity: String,
+}
+
+/// Shared by all passes.
+pub(super) struct Context {
+    pub(super) client: kube::Client,
+    pub(super) caches: Arc<Caches>,
+    pub(super) claims: Arc<Claims>,
+    pub(super) desks: Desks,
+    pub(super) qr: Arc<QrDesk>,
+    pub(super) marks: Marks,
+    pub(super) hashes: HashCache,
+    pub(super) channels: Arc<Queue<WazzupChannel>>,
+    pub(super) accounts: Arc<Queue<WazzupAccount>>,
+    pub(super) fence: Fence,
+    pub(super) http: HttpClient,
+    pub(super) options: Options,
+    pub(super) timing: Timing,
+    pub(super) announcer: Announcer,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+/// Since when a channel's state at Wazzup may have changed without a list that shows it: hints for a sooner look, never a
+/// ground for a decision. Lost at a restart, when everything is looked at anyway.
+#[derive(Default)]
+pub(super) struct Marks(Mutex<HashMap<String, Mark>>);
+
+#[derive(Clone, Copy)]
+struct Mark {
+    since: Instant,
+    repeats: usize,
+}
+
+/// A look that does not show what was announced is repeated after these pauses.
+const REPEATS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(10)];
+
+impl Marks {
+    fn with<T>(&self, act: impl FnOnce(&mut HashMap<String, Mark>) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Something happened to a channel just now.
+    pub(super) fn set(&self, uid: &str) {
+        self.with(|marks| {
+            marks.insert(
+                uid.to_owned(),
+                Mark {
+                    since: clock::instant(),
+                    repeats: 0,
+                },
+            )
+        });
+    }
+
+    /// A list older than this does not tell about the channel.
+    pub(super) fn look_after(&self, uid: &str) -> Option<Instant> {
+        self.with(|marks| marks.get(uid).map(|mark| mark.since))
+    }
+
+    /// The pause before a look is repeated, three times at most; the mark then goes.
+    pub(super) fn repeat(&self, uid: &str) -> Option<Duration> {
+        self.with(|marks| {
+            let mark = marks.get_mut(uid)?;
+            let pause = REPEATS.get(mark.repeats).copied();
+            mark.repeats += 1;
+            match pause {
+                // The next look must be one that begins after the pause.
+                Some(pause) => mark.since = clock::instant() + pause,
+                None => {
+                    marks.remove(uid);
+                }
+            }
+            pause
+        })
+    }
+
+    /// What was announced is seen, or the object is gone.
+    pub(super) fn clear(&self, uid: &str) {
+        self.with(|marks| marks.remove(uid));
+    }
+}

@@ -1,0 +1,26 @@
+//! The pass: observe, plan, act, report.
+//!
+//! Owns how a plan's inputs are gathered and its orders carried out, what wakes a pass, and who is asked how often. Must
+//! never decide what is right for a channel or an account: that is `plan`'s, and an `if` over a status here is in the
+//! wrong room.
+//! Next: `channel` and `account` are one pass each; `run` builds the controllers.
+
+mod account;
+mod account_status;
+mod act;
+mod caches;
+mod channel;
+mod claims;
+mod context;
+mod desk;
+mod inbox;
+mod observe;
+mod qr_desk;
+mod queue;
+mod run;
+mod status;
+mod supplies;
+mod validate;
+
+pub use context::Options;
+pub use run::{RunError, run};

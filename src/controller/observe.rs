@@ -1,0 +1,279 @@
+//! Asks both sides and writes nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use kube::{Api, ResourceExt};
+
+use super::{
+    caches::{account_of, grants, key_of},
+    context::Context,
+    desk::{Changes, Desk, Listed, Standing},
+    supplies, validate,
+};
+use crate::{
+    api::{WazzupChannel, names},
+    clock,
+    cluster::{memory, secrets, sink, within},
+    model::{ChannelId, Login},
+    plan::{Account, AccountTrouble, Claim, Look, Object, Remote, RemoteById, Seen, Sink, Supply, Webhooks, Wish},
+    wazzup::Lane,
+};
+
+/// What was seen, and the desk over which it was.
+pub(super) struct Observation {
+    pub(super) seen: Seen,
+    pub(super) desk: Option<Arc<Desk>>,
+    pub(super) standing: Standing,
+}
+
+/// Looks at everything that a plan for this channel may need.
+pub(super) async fn observe(context: &Context, channel: &WazzupChannel) -> Observation {
+    let account_key = account_of(channel);
+    let desk = context.desks.get(&account_key);
+    let standing = desk.as_ref().map(|desk| desk.standing()).unwrap_or_default();
+    let mut memory = memory::read(channel.status.as_ref());
+    if let Some(keys) = &standing.keys {
+        // A hash made with a lost key tells nothing, which is not the same as a changed value.
+        for hash in [&mut memory.credentials_hash, &mut memory.two_factor_hash] {
+            if hash.as_deref().is_some_and(|hash| !keys.made(hash)) {
+                *hash = None;
+            }
+        }
+    }
+    let account = account(context, channel, &standing);
+    let wish = validate::wish(channel, standing.suspend);
+    let mut seen = Seen {
+        now: clock::now(),
+        nonce: secrets::hex(&secrets::random::<8>()),
+        timing: context.timing,
+        object: object(context, channel, &account).await,
+        wish,
+        memory,
+        account,
+        remote: Remote::NotAsked,
+        claim: Claim::Free,
+        credentials: Supply::NotNeeded,
+        two_factor: Supply::NotNeeded,
+        sink: context.caches.sink(channel),
+    };
+    let uid = channel.uid().unwrap_or_default();
+    if let Some(id) = seen.channel_id() {
+        seen.claim = context.claims.held_by(id, &uid);
+    }
+    if let (Account::Usable { .. }, Some(desk), Some(keys), Ok(wish)) =
+        (&seen.account, &desk, &standing.keys, seen.wish.clone())
+    {
+        if !seen.object.deleting {
+            seen.credentials = supplies::credentials(context, channel, wish.transport, keys).await;
+        }
+        if needs_look(&seen) {
+            seen.remote = look(context, desk, channel, &seen, &wish, &standing).await;
+        }
+        if waits_for_password(&seen) {
+            seen.two_factor = supplies::password(context, channel, keys).await;
+        }
+        seen.sink = find_hidden_sink(context, channel, &seen, &wish).await;
+    }
+    Observation { seen, desk, standing }
+}
+
+async fn object(context: &Context, channel: &WazzupChannel, account: &Account) -> Object {
+    let annotations = channel.annotations();
+    let uid = channel.uid().unwrap_or_default();
+    let deleting = channel.metadata.deletion_timestamp.is_some();
+    let finalizer = channel.finalizers().iter().any(|one| one == names::CHANNEL_FINALIZER);
+    let going = deleting && finalizer;
+    Object {
+        namespace: channel.namespace().unwrap_or_default(),
+        name: channel.name_any(),
+        generation: channel.metadata.generation.unwrap_or(0),
+        observed_generation: channel
+            .status
+            .as_ref()
+            .and_then(|status| status.observed_generation)
+            .unwrap_or(-1),
+        deleting,
+        finalizer,
+        namespace_terminating: going
+            && matches!(account, Account::Trouble(..))
+            && namespace_terminating(context, channel).await,
+        kind_terminating: going && kind_terminating(context).await,
+        abandon: annotations.get(names::ABANDON).is_some_and(|value| value == "true"),
+        requests: memory::requests(annotations),
+        intent: annotations
+            .get(names::CREATE_INTENT)
+            .and_then(|text| memory::read_intent(text, &uid)),
+        channel_id: annotations
+            .get(names::CHANNEL_ID)
+            .and_then(|id| ChannelId::parse(id).ok()),
+        uid,
+    }
+}
+
+/// Only words a message: without the right to look (namespaced mode) the longer message is shown.
+async fn namespace_terminating(context: &Context, channel: &WazzupChannel) -> bool {
+    use k8s_openapi::api::core::v1::Namespace;
+    let namespaces: Api<Namespace> = Api::all(context.client.clone());
+    let found = within(namespaces.get_metadata_opt(&channel.namespace().unwrap_or_default())).await;
+    found
+        .ok()
+        .flatten()
+        .is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some())
+}
+
+/// Whether our CRD is being removed. Who may not look (namespaced mode) is told nothing, and deletes as the policy says.
+async fn kind_terminating(context: &Context) -> bool {
+    use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+    let kinds: Api<CustomResourceDefinition> = Api::all(context.client.clone());
+    let found = within(kinds.get_metadata_opt("wazzupchannels.wazzup24.com")).await;
+    found
+        .ok()
+        .flatten()
+        .is_some_and(|kind| kind.metadata.deletion_timestamp.is_some())
+}
+
+fn account(context: &Context, channel: &WazzupChannel, standing: &Standing) -> Account {
+    let key = account_of(channel);
+    let Some(account) = context.caches.account(&key) else {
+        let why = format!(
+            "WazzupAccount {} does not exist in namespace {}: create it, or correct spec.accountRef in a new object",
+            key.1, key.0
+        );
+        return Account::Trouble(AccountTrouble::NotFound, why);
+    };
+    if !grants(&account, &channel.namespace().unwrap_or_default()) {
+        let why = format!(
+            "WazzupAccount {}/{} does not grant this namespace: add it to the account's spec.allowedNamespaces",
+            key.0, key.1
+        );
+        return Account::Trouble(AccountTrouble::NotAllowed, why);
+    }
+    match (&standing.trouble, &standing.client) {
+        (Some((trouble, why)), _) => Account::Trouble(
+            *trouble,
+            format!("WazzupAccount {}/{} cannot be used: {why}", key.0, key.1),
+        ),
+        (None, None) => Account::Pending,
+        (None, Some(_)) => Account::Usable {
+            webhooks: standing.webhooks.unwrap_or(Webhooks::Pending),
+        },
+    }
+}
+
+/// A deletion looks only where it has something to find out.
+fn needs_look(seen: &Seen) -> bool {
+    if seen.claim != Claim::Free {
+        return false;
+    }
+    if !seen.object.deleting {
+        return true;
+    }
+    let searching = seen.channel_id().is_none() && seen.object.intent.is_some();
+    seen.object.finalizer && (searching || seen.memory.refusal.is_some())
+}
+
+async fn look(
+    context: &Context,
+    desk: &Desk,
+    channel: &WazzupChannel,
+    seen: &Seen,
+    wish: &Wish,
+    standing: &Standing,
+) -> Remote {
+    let uid = channel.uid().unwrap_or_default();
+    let asked = seen.object.requests.sync.is_some() && seen.object.requests.sync != seen.memory.handled.sync;
+    let (not_before, lane) = match (asked, context.marks.look_after(&uid)) {
+        (true, _) => (Some(clock::instant()), Lane::Person),
+        (false, Some(since)) => (Some(since.min(clock::instant())), Lane::Webhook),
+        (false, None) => (None, Lane::Refresh),
+    };
+    let account_key = account_of(channel);
+    let tell = |changes: Changes| super::channel::wake_changed(context, &account_key, &changes, Some(&key_of(channel)));
+    let Some(snapshot) = desk.look(not_before, lane, tell).await else {
+        return Remote::NotAsked;
+    };
+    match &snapshot.result {
+        Err(fault) => Remote::Hidden {
+            fault: fault.clone(),
+            in_a_row: snapshot.failures,
+        },
+        Ok(listed) => {
+            let by_id = match seen.channel_id() {
+                Some(id) if !listed.channels.contains_key(id) => by_id(desk, standing, id).await,
+                Some(_) | None => RemoteById::NotAsked,
+            };
+            Remote::Looked(seen_from(context, channel, seen, wish, listed, by_id))
+        }
+    }
+}
+
+async fn by_id(desk: &Desk, standing: &Standing, id: &ChannelId) -> RemoteById {
+    let Some(client) = &standing.client else {
+        return RemoteById::NotAsked;
+    };
+    if let Err(fault) = desk.gate.pass_within(Lane::Refresh, Duration::from_secs(10)).await {
+        return RemoteById::Hidden(fault);
+    }
+    let since = clock::instant();
+    let result = client.get_channel(id).await;
+    desk.note("get_channel", &result, since);
+    match result {
+        Ok(channel) => RemoteById::Found(channel),
+        Err(crate::model::Fault::Missing { .. }) => RemoteById::Missing,
+        Err(fault) => RemoteById::Hidden(fault),
+    }
+}
+
+fn seen_from(
+    context: &Context,
+    channel: &WazzupChannel,
+    seen: &Seen,
+    wish: &Wish,
+    listed: &Listed,
+    by_id: RemoteById,
+) -> Look {
+    let looks_for_newcomers = seen.channel_id().is_none();
+    let unclaimed = if looks_for_newcomers {
+        let ours = listed.channels.values().filter(|found| found.is(wish.transport));
+        ours.filter(|found| !context.claims.is_claimed(&found.id))
+            .cloned()
+            .collect()
+    } else {
+        Vec::new()
+    };
+    Look {
+        mine: seen.channel_id().and_then(|id| listed.channels.get(id)).cloned(),
+        by_id,
+        unclaimed,
+        empty: listed.channels.is_empty(),
+        complete: listed.unreadable == 0,
+        other_intents: if seen.object.intent.is_some() {
+            let uid = &seen.object.uid;
+            context
+                .claims
+                .other_intents(&account_of(channel), channel.spec.transport, uid)
+        } else {
+            0
+        },
+    }
+}
+
+fn waits_for_password(seen: &Seen) -> bool {
+    use crate::model::Reason;
+    seen.remote_channel()
+        .is_some_and(|channel| channel.reason == Some(Reason::WaitForPassword))
+}
+
+/// A label watch hides a foreign object that has the sink's name; asked for only while a QR is due.
+async fn find_hidden_sink(context: &Context, channel: &WazzupChannel, seen: &Seen, wish: &Wish) -> Sink {
+    let due = seen.sink == Sink::Absent
+        && matches!(wish.transport.login(), Login::Qr | Login::Iframe)
+        && !seen.object.deleting
+        && seen
+            .remote_channel()
+            .is_some_and(|remote| remote.status != Some(crate::model::Status::Active));
+    if !due {
+        return seen.sink.clone();
+    }
+    sink::look(&context.client, channel).await.unwrap_or(Sink::Absent)
+}

@@ -1,0 +1,211 @@
+//! Puts QR codes into their sinks: on every replica, before the service gets its 200.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use kube::ResourceExt;
+use tokio::sync::Mutex as AsyncMutex;
+
+use super::{
+    caches::{Caches, Key, account_of},
+    claims::Claims,
+    queue::Queue,
+};
+use crate::{
+    api::WazzupChannel,
+    clock,
+    cluster::{
+        memory,
+        sink::{self, Content, Written},
+    },
+    metrics::Metrics,
+    model::{ChannelId, QrPayload},
+    plan::{QrRuling, rule_on_qr},
+    qr::Picture,
+    webhook::Delivery,
+};
+
+/// At most one write a second for a channel: rotations in between are superseded.
+const BETWEEN: Duration = Duration::from_secs(1);
+/// Events for an id that nobody claims yet are kept this long.
+const EARLY: Duration = Duration::from_secs(300);
+/// So many of them.
+const EARLY_KEPT: usize = 1_000;
+/// Channels whose last QR is remembered; beyond it, those that are not being written are forgotten.
+const KEPT: usize = 4_096;
+
+pub(super) struct QrDesk {
+    client: kube::Client,
+    caches: Arc<Caches>,
+    claims: Arc<Claims>,
+    channels: Arc<Queue<WazzupChannel>>,
+    metrics: Arc<Metrics>,
+    lines: Mutex<HashMap<ChannelId, Arc<Line>>>,
+    early: Mutex<HashMap<ChannelId, (Instant, Key, QrPayload)>>,
+}
+
+/// What is known of one channel's QR codes.
+#[derive(Default)]
+struct Line {
+    newest: Mutex<Option<QrPayload>>,
+    written: AsyncMutex<Option<Instant>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl QrDesk {
+    pub(super) fn new(
+        client: kube::Client,
+        caches: Arc<Caches>,
+        claims: Arc<Claims>,
+        channels: Arc<Queue<WazzupChannel>>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            client,
+            caches,
+            claims,
+            channels,
+            metrics,
+            lines: Mutex::default(),
+            early: Mutex::default(),
+        }
+    }
+
+    /// Takes a QR that came under the URL of `account`.
+    pub(super) async fn deliver(&self, account: &Key, id: &ChannelId, payload: QrPayload) -> Delivery {
+        let owner = self.claims.owner(id).and_then(|key| self.caches.channel(&key));
+        match owner {
+            Some(channel) => self.show(account, &channel, id, payload).await,
+            None => {
+                self.keep_early(account, id, payload);
+                Delivery::Done
+            }
+        }
+    }
+
+    /// An id was claimed: a QR that came before is shown now.
+    pub(super) fn replay(self: &Arc<Self>, channel: &WazzupChannel, id: &ChannelId) {
+        let Some((since, account, payload)) = lock(&self.early).remove(id) else {
+            return;
+        };
+        if since.elapsed() > EARLY {
+            return;
+        }
+        let (desk, channel, id) = (self.clone(), channel.clone(), id.clone());
+        #[allow(
+            clippy::let_underscore_future,
+            reason = "a replay that fails is a lost event, which the planner mends"
+        )]
+        let _ = tokio::spawn(async move { desk.show(&account, &channel, &id, payload).await });
+    }
+
+    fn keep_early(&self, account: &Key, id: &ChannelId, payload: QrPayload) {
+        let mut early = lock(&self.early);
+        early.retain(|_, (since, ..)| since.elapsed() <= EARLY);
+        let newer = early.get(id).is_none_or(|(_, _, kept)| payload.at >= kept.at);
+        if newer && (early.len() < EARLY_KEPT || early.contains_key(id)) {
+            early.insert(id.clone(), (clock::instant(), account.clone(), payload));
+        }
+    }
+
+    fn line(&self, id: &ChannelId) -> Arc<Line> {
+        let mut lines = lock(&self.lines);
+        if lines.len() >= KEPT {
+            lines.retain(|_, line| Arc::strong_count(line) > 1);
+        }
+        lines.entry(id.clone()).or_default().clone()
+    }
+
+    async fn show(&self, account: &Key, channel: &WazzupChannel, id: &ChannelId, payload: QrPayload) -> Delivery {
+        if account_of(channel) != *account {
+            self.metrics.qr_event("foreign");
+            return Delivery::Done;
+        }
+        let line = self.line(id);
+        {
+            let mut newest = lock(&line.newest);
+            if newest.as_ref().is_some_and(|known| known.at > payload.at) {
+                self.metrics.qr_event("superseded");
+                return Delivery::Done;
+            }
+            *newest = Some(payload);
+        }
+        let mut written = line.written.lock().await;
+        if let Some(last) = *written {
+            tokio::time::sleep(BETWEEN.saturating_sub(last.elapsed())).await;
+        }
+        // A later event that came meanwhile is written in place of this one, which shares its answer.
+        let Some(newest) = lock(&line.newest).take() else {
+            self.metrics.qr_event("superseded");
+            return Delivery::Done;
+        };
+        let delivery = self.write(channel, &newest).await;
+        match delivery {
+            Delivery::Done => *written = Some(clock::instant()),
+            Delivery::Busy => {
+                lock(&line.newest).get_or_insert(newest);
+            }
+        }
+        delivery
+    }
+
+    async fn write(&self, channel: &WazzupChannel, payload: &QrPayload) -> Delivery {
+        let key = super::caches::key_of(channel);
+        // The channel as it is now: it may have been connected, or gone, while this event waited.
+        let Some(channel) = self.caches.channel(&key).filter(|now| now.uid() == channel.uid()) else {
+            return Delivery::Done;
+        };
+        let closed_at = memory::read(channel.status.as_ref()).qr_closed_at;
+        let ruling = rule_on_qr(payload.at, closed_at, &self.caches.sink(&channel), clock::now());
+        self.metrics.qr_event(word(ruling));
+        match ruling {
+            QrRuling::Show => {}
+            QrRuling::Superseded | QrRuling::Closed | QrRuling::NameTaken | QrRuling::Ahead => return Delivery::Done,
+        }
+        let picture = match Picture::from_payload(payload.code.reveal()) {
+            Ok(picture) => picture,
+            Err(error) => {
+                tracing::warn!(namespace = key.0, channel = key.1, %error, "a QR event cannot be shown");
+                self.metrics.qr_event("unpaintable");
+                return Delivery::Done;
+            }
+        };
+        let content = Content::Qr {
+            code: payload.code.clone(),
+            png: picture.png,
+            text: picture.text,
+            at: payload.at,
+        };
+        match sink::publish(&self.client, &channel, &content).await {
+            Ok(Written::Done) => Delivery::Done,
+            Ok(Written::NameTaken) => {
+                self.channels.wake(&key);
+                Delivery::Done
+            }
+            Err(error) if error.is_refused() => {
+                tracing::warn!(namespace = key.0, channel = key.1, %error, "Kubernetes refuses the QR");
+                Delivery::Done
+            }
+            Err(error) => {
+                tracing::warn!(namespace = key.0, channel = key.1, %error, "a QR could not be stored");
+                Delivery::Busy
+            }
+        }
+    }
+}
+
+const fn word(ruling: QrRuling) -> &'static str {
+    match ruling {
+        QrRuling::Show => "shown",
+        QrRuling::Superseded => "superseded",
+        QrRuling::Closed => "closed",
+        QrRuling::NameTaken => "name_taken",
+        QrRuling::Ahead => "ahead",
+    }
+}

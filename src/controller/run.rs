@@ -1,0 +1,457 @@
+//! Builds the watches, the receiver and the controllers, and ends them in order.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::{
+    Api, ResourceExt,
+    core::PartialObjectMeta,
+    runtime::{
+        controller::{Config, applier},
+        watcher,
+    },
+};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    account,
+    caches::{Caches, Key, Scope, account_of, key_of},
+    channel,
+    claims::Claims,
+    context::{Context, Marks, Options},
+    desk::Desks,
+    inbox::Receiver,
+    qr_desk::QrDesk,
+    queue::Queue,
+    supplies::HashCache,
+    validate,
+};
+use crate::{
+    api::{WazzupAccount, WazzupChannel, names},
+    cluster::{
+        events::Announcer,
+        watch::{self, Change},
+    },
+    health::{self, Health},
+    leader::{Elector, Fence},
+    metrics::Metrics,
+    plan::Timing,
+    wazzup::HttpClient,
+    webhook,
+};
+
+/// How long what is in flight may take to end: longer than any call to Wazzup.
+const GRACE: Duration = Duration::from_secs(27);
+
+/// Why the operator ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A listener could not be opened.
+    #[error("cannot listen on {address} for {what}: {source}")]
+    Listen {
+        /// For what.
+        what: &'static str,
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The HTTP client could not be built.
+    #[error("cannot set up HTTP: {0}")]
+    Http(#[from] crate::wazzup::HttpSetupError),
+    /// A watch never brought its first list.
+    #[error(
+        "the caches were not filled: {0}; are the CRDs installed (kubectl apply -f crds/) and is the access granted?"
+    )]
+    Caches(String),
+    /// Another replica leads: this one must not go on.
+    #[error("the lease was lost; another replica goes on")]
+    LeaseLost,
+}
+
+/// Runs until `stop`; returns when everything in flight has ended.
+pub async fn run(client: kube::Client, options: Options, stop: CancellationToken) -> Result<(), RunError> {
+    let webhooks = listen("webhooks", options.webhook_listen).await?;
+    let pages = listen("metrics and health", options.metrics_listen).await?;
+    let metrics = Arc::new(Metrics::default());
+    let health = Health::default();
+    // Watches, pages and the receiver outlive the controllers: events of the last seconds still take effect.
+    let after = CancellationToken::new();
+    let serving = tokio::spawn(health::serve(pages, metrics.clone(), health.clone(), after.clone()));
+    let fence = if options.leader_elect {
+        Fence::closed()
+    } else {
+        Fence::open()
+    };
+    let context = Arc::new(build(client.clone(), options, metrics, fence.clone(), &after)?);
+    tokio::select! {
+        filled = fill(&context) => filled?,
+        () = stop.cancelled() => return Ok(()),
+    }
+    let receiver = tokio::spawn(webhook::serve(
+        webhooks,
+        Receiver::new(context.clone()),
+        after.clone().cancelled_owned(),
+    ));
+    health.ready();
+    tracing::info!("ready");
+    let led = lead(&context, client, &stop).await;
+    after.cancel();
+    for task in [serving, receiver] {
+        if tokio::time::timeout(Duration::from_secs(2), task).await.is_err() {
+            tracing::debug!("a connection was still open");
+        }
+    }
+    led
+}
+
+async fn listen(what: &'static str, address: std::net::SocketAddr) -> Result<TcpListener, RunError> {
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| RunError::Listen { what, address, source })?;
+    if let Ok(bound) = listener.local_addr() {
+        tracing::info!(%bound, "listening for {what}");
+    }
+    Ok(listener)
+}
+
+/// Waits for the lease, runs the controllers, and ends with the lease or on request.
+async fn lead(context: &Arc<Context>, client: kube::Client, stop: &CancellationToken) -> Result<(), RunError> {
+    if !context.options.leader_elect {
+        let controllers = start_controllers(context);
+        context.metrics.leading(true);
+        stop.cancelled().await;
+        end_controllers(context, controllers).await;
+        return Ok(());
+    }
+    let Options {
+        leader_namespace,
+        identity,
+        ..
+    } = &context.options;
+    let elector = Elector::new(client, leader_namespace, identity.clone(), context.fence.clone());
+    if !elector.acquire(stop).await {
+        return Ok(());
+    }
+    tracing::info!(identity, "leading");
+    context.metrics.leading(true);
+    let controllers = start_controllers(context);
+    if !elector.keep(stop).await {
+        return Err(RunError::LeaseLost);
+    }
+    // The lease is kept until what is in flight has ended.
+    let ended = CancellationToken::new();
+    let keeping = elector.keep(&ended);
+    let ending = async {
+        end_controllers(context, controllers).await;
+        ended.cancel();
+    };
+    let (kept, ()) = tokio::join!(keeping, ending);
+    elector.release().await;
+    if kept { Ok(()) } else { Err(RunError::LeaseLost) }
+}
+
+fn build(
+    client: kube::Client,
+    options: Options,
+    metrics: Arc<Metrics>,
+    fence: Fence,
+    stop: &CancellationToken,
+) -> Result<Context, RunError> {
+    let claims = Arc::new(Claims::default());
+    let channels = Arc::new(Queue::default());
+    let accounts = Arc::new(Queue::default());
+    let namespaces: Vec<Option<String>> = if options.namespaces.is_empty() {
+        vec![None]
+    } else {
+        options.namespaces.iter().cloned().map(Some).collect()
+    };
+    let hub = Hub {
+        claims: claims.clone(),
+        channels: channels.clone(),
+        accounts: accounts.clone(),
+        shared: Arc::default(),
+    };
+    let scopes = namespaces
+        .into_iter()
+        .map(|namespace| hub.scope(&client, namespace, stop))
+        .collect();
+    let caches = Arc::new(Caches { scopes });
+    let qr = QrDesk::new(
+        client.clone(),
+        caches.clone(),
+        claims.clone(),
+        channels.clone(),
+        metrics.clone(),
+    );
+    let qr = Arc::new(qr);
+    let _ = hub.shared.set((caches.clone(), qr.clone()));
+    Ok(Context {
+        announcer: Announcer::new(client.clone(), options.identity.clone()),
+        client,
+        caches,
+        claims,
+        desks: Desks::new(metrics.clone()),
+        qr,
+        marks: Marks::default(),
+        hashes: HashCache::default(),
+        channels,
+        accounts,
+        fence,
+        http: HttpClient::new()?,
+        options,
+        timing: Timing::DEFAULT,
+        metrics,
+    })
+}
+
+/// What the watches tell.
+struct Hub {
+    claims: Arc<Claims>,
+    channels: Arc<Queue<WazzupChannel>>,
+    accounts: Arc<Queue<WazzupAccount>>,
+    shared: Arc<std::sync::OnceLock<(Arc<Caches>, Arc<QrDesk>)>>,
+}
+
+impl Hub {
+    fn scope(&self, client: &kube::Client, namespace: Option<String>, stop: &CancellationToken) -> Scope {
+        fn objects<K>(client: &kube::Client, namespace: Option<&str>) -> Api<K>
+        where
+            K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>,
+        {
+            match namespace {
+                Some(namespace) => Api::namespaced(client.clone(), namespace),
+                None => Api::all(client.clone()),
+            }
+        }
+        let of = namespace.as_deref();
+        let any = watcher::Config::default;
+        let ours = any().labels(&format!("{}={}", names::MANAGED_BY, names::MANAGED_BY_VALUE));
+        let stop = || stop.clone();
+        Scope {
+            channels: watch::start(
+                objects(client, of),
+                any(),
+                stop(),
+                watch::prune_last_applied,
+                self.channels(namespace.clone()),
+            ),
+            accounts: watch::start(
+                objects(client, of),
+                any(),
+                stop(),
+                watch::prune_last_applied,
+                self.accounts(),
+            ),
+            secrets: watch::start(objects(client, of), any(), stop(), prune_secret, self.secrets()),
+            sinks: watch::start(
+                objects(client, of),
+                ours,
+                stop(),
+                watch::prune_last_applied,
+                self.sinks(),
+            ),
+            namespace,
+        }
+    }
+
+    fn channels(&self, namespace: Option<String>) -> impl FnMut(Change<WazzupChannel>) + Send + 'static {
+        let (claims, queue, shared) = (self.claims.clone(), self.channels.clone(), self.shared.clone());
+        let accounts = self.accounts.clone();
+        let applied = move |channel: &WazzupChannel| {
+            if let (Some(id), Some((_, qr))) = (claims.update(channel), shared.get()) {
+                qr.replay(channel, &id);
+            }
+            queue.wake(&key_of(channel));
+        };
+        let claims = self.claims.clone();
+        move |change| match change {
+            Change::Applied(channel) => applied(&channel),
+            Change::Listed(channels) => {
+                claims.retain(namespace.as_deref(), &channels);
+                channels.iter().for_each(&applied);
+            }
+            Change::Deleted(channel) => {
+                claims.remove(&channel);
+                // An account that is being deleted waits for this; the counts change as well.
+                accounts.wake(&account_of(&channel));
+            }
+        }
+    }
+
+    fn accounts(&self) -> impl FnMut(Change<WazzupAccount>) + Send + 'static {
+        let (accounts, channels, shared) = (self.accounts.clone(), self.channels.clone(), self.shared.clone());
+        let users = move |account: &WazzupAccount| {
+            if let Some((caches, _)) = shared.get() {
+                for channel in caches.channels_of(&key_of(account)) {
+                    channels.wake(&key_of(&*channel));
+                }
+            }
+        };
+        let mut grants = std::collections::HashMap::<Key, Vec<String>>::new();
+        move |change| match change {
+            Change::Applied(account) => {
+                let key = key_of(&account);
+                accounts.wake(&key);
+                let allowed = account.spec.allowed_namespaces.clone();
+                if grants.insert(key, allowed.clone()) != Some(allowed) {
+                    users(&account);
+                }
+            }
+            Change::Listed(listed) => {
+                for account in listed {
+                    accounts.wake(&key_of(&account));
+                    grants.insert(key_of(&account), account.spec.allowed_namespaces.clone());
+                }
+            }
+            Change::Deleted(account) => {
+                grants.remove(&key_of(&account));
+                accounts.wake(&key_of(&account));
+                users(&account);
+            }
+        }
+    }
+
+    /// A changed Secret wakes exactly the objects that use it.
+    fn secrets(&self) -> impl FnMut(Change<PartialObjectMeta<Secret>>) + Send + 'static {
+        let (accounts, channels, shared) = (self.accounts.clone(), self.channels.clone(), self.shared.clone());
+        move |change| {
+            let (Change::Applied(secret) | Change::Deleted(secret)) = change else {
+                return;
+            };
+            let Some((caches, _)) = shared.get() else { return };
+            let (namespace, name) = key_of(&secret);
+            for channel in caches
+                .channels()
+                .iter()
+                .filter(|one| one.namespace().as_deref() == Some(&*namespace))
+            {
+                let credentials = channel
+                    .spec
+                    .credentials_secret_ref
+                    .as_ref()
+                    .is_some_and(|used| used.name == name);
+                let sink = crate::cluster::sink::place(channel);
+                if credentials || validate::two_factor(channel).0 == name || (sink.secret && sink.name == name) {
+                    channels.wake(&key_of(&**channel));
+                }
+            }
+            for account in caches
+                .accounts()
+                .iter()
+                .filter(|one| one.namespace().as_deref() == Some(&*namespace))
+            {
+                let token = account
+                    .spec
+                    .auth
+                    .client_token
+                    .as_ref()
+                    .is_some_and(|used| used.secret_ref.name == name);
+                if token || names::account_secret(&account.name_any()) == name {
+                    accounts.wake(&key_of(&**account));
+                }
+            }
+        }
+    }
+
+    fn sinks(&self) -> impl FnMut(Change<PartialObjectMeta<ConfigMap>>) + Send + 'static {
+        let channels = self.channels.clone();
+        move |change| {
+            let (Change::Applied(sink) | Change::Deleted(sink)) = change else {
+                return;
+            };
+            if let Some(channel) = sink.labels().get(names::CHANNEL_LABEL) {
+                channels.wake(&(sink.namespace().unwrap_or_default(), channel.clone()));
+            }
+        }
+    }
+}
+
+/// Of a Secret only its name and version are read, of a sink that is one its labels and annotations too.
+fn prune_secret(secret: &mut PartialObjectMeta<Secret>) {
+    let ours = secret.labels().get(names::MANAGED_BY).map(String::as_str) == Some(names::MANAGED_BY_VALUE);
+    if !ours {
+        secret.metadata.annotations = None;
+        secret.metadata.labels = None;
+        secret.metadata.owner_references = None;
+    }
+}
+
+async fn fill(context: &Context) -> Result<(), RunError> {
+    let filled = async {
+        for scope in &context.caches.scopes {
+            let failed = |what: &str| RunError::Caches(format!("{what} were never listed"));
+            scope
+                .channels
+                .wait_until_ready()
+                .await
+                .map_err(|_| failed("WazzupChannels"))?;
+            scope
+                .accounts
+                .wait_until_ready()
+                .await
+                .map_err(|_| failed("WazzupAccounts"))?;
+            scope.secrets.wait_until_ready().await.map_err(|_| failed("Secrets"))?;
+            scope.sinks.wait_until_ready().await.map_err(|_| failed("ConfigMaps"))?;
+        }
+        Ok(())
+    };
+    let warned = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(15)).await;
+            tracing::warn!("still waiting for the first lists; are the CRDs installed and is the access granted?");
+        }
+    };
+    tokio::select! {
+        result = filled => result,
+        () = warned => Ok(()),
+    }
+}
+
+fn start_controllers(context: &Arc<Context>) -> JoinSet<()> {
+    let mut controllers = JoinSet::new();
+    let config = || Config::default().concurrency(context.options.concurrency.max(1));
+    let recalls = Arc::new(account::Recalls::default());
+    for scope in &context.caches.scopes {
+        let queue = context.accounts.listen(scope.namespace.clone());
+        for known in scope.accounts.state() {
+            context.accounts.wake(&key_of(&*known));
+        }
+        let recalls = recalls.clone();
+        let passes = applier(
+            move |object: Arc<WazzupAccount>, context| Box::pin(account::reconcile(object, context, recalls.clone())),
+            |object, error, _| account::after_error(&object, error),
+            context.clone(),
+            scope.accounts.clone(),
+            queue.map(Ok::<_, std::convert::Infallible>),
+            config(),
+        );
+        controllers.spawn(passes.for_each(|_| std::future::ready(())));
+        let queue = context.channels.listen(scope.namespace.clone());
+        for known in scope.channels.state() {
+            context.channels.wake(&key_of(&*known));
+        }
+        let passes = applier(
+            |object: Arc<WazzupChannel>, context| Box::pin(channel::reconcile(object, context)),
+            channel::after_error,
+            context.clone(),
+            scope.channels.clone(),
+            queue.map(Ok::<_, std::convert::Infallible>),
+            config(),
+        );
+        controllers.spawn(passes.for_each(|_| std::future::ready(())));
+    }
+    controllers
+}
+
+/// Starts nothing new and lets what is in flight end: a create that is cut has no known outcome.
+async fn end_controllers(context: &Context, mut controllers: JoinSet<()>) {
+    context.accounts.close();
+    context.channels.close();
+    let ended = async { while controllers.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, ended).await.is_err() {
+        tracing::warn!("some passes did not end in time");
+    }
+}

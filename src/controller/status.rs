@@ -1,0 +1,162 @@
+//! The status of a channel: what is remembered, mirrored and said, written only when it differs.
+
+use kube::{
+    ResourceExt,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
+
+use super::{act::PassError, context::Context};
+use crate::{
+    api::{QrStatus, WazzupChannel, WazzupChannelStatus, condition, merge, names},
+    clock,
+    cluster::{ClusterError, api, memory, patch, sink as sinks, within},
+    plan::{Memory, Plan, Report, Seen, Sink, SinkOrder, Standing, report},
+};
+
+/// Stores what must be remembered of a call before it is made, only if the object is still as it was seen.
+pub(super) async fn remember(
+    context: &Context,
+    object: &WazzupChannel,
+    remembered: &Memory,
+) -> Result<WazzupChannel, PassError> {
+    let mut status = object.status.clone().unwrap_or_default();
+    memory::write(remembered, &mut status);
+    Ok(write(context, object, &status, true)
+        .await?
+        .unwrap_or_else(|| object.clone()))
+}
+
+/// Says what a plan means. After a call what it changed must not be lost to somebody else's edit, so the write is repeated
+/// on the object as it is then.
+pub(super) async fn say(
+    context: &Context,
+    object: &WazzupChannel,
+    seen: &Seen,
+    plan: &Plan,
+    called: bool,
+) -> Result<(), PassError> {
+    let said = report(seen, plan);
+    let mut object = object.clone();
+    for _ in 0..5 {
+        let before = object.status.clone().unwrap_or_default();
+        let status = status(&object, &before, seen, plan, &said);
+        match write(context, &object, &status, true).await {
+            Ok(written) => {
+                if written.is_some() {
+                    announce(context, &object, &before, &status).await;
+                }
+                return Ok(());
+            }
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) if error.is_conflict() && called => match fetch(context, &object).await? {
+                Some(fresh) => object = fresh,
+                None => return Ok(()),
+            },
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The object as the API server has it now; `None` when it is gone.
+pub(super) async fn fetch(context: &Context, object: &WazzupChannel) -> Result<Option<WazzupChannel>, ClusterError> {
+    let namespace = object.namespace().unwrap_or_default();
+    let fresh = within(api::<WazzupChannel>(&context.client, &namespace).get_opt(&object.name_any())).await?;
+    Ok(fresh.filter(|fresh| fresh.uid() == object.uid()))
+}
+
+fn status(
+    object: &WazzupChannel,
+    before: &WazzupChannelStatus,
+    seen: &Seen,
+    plan: &Plan,
+    said: &Report,
+) -> WazzupChannelStatus {
+    let mut status = before.clone();
+    if let Some(mirror) = &said.mirror {
+        let cut = |field: &Option<String>, most: usize| field.as_ref().map(|text| text.chars().take(most).collect());
+        status.status = cut(&mirror.status, 64);
+        status.reason = cut(&mirror.reason, 64);
+        status.phone = cut(&mirror.phone, 256);
+        status.username = cut(&mirror.username, 256);
+        status.messenger_id = cut(&mirror.messenger_id, 256);
+        status.name = cut(&mirror.name, 256);
+        status.url = cut(&mirror.url, 2_048);
+        status.tier = cut(&mirror.tier, 64);
+        status.tariff = cut(&mirror.tariff, 64);
+    }
+    let shown = matches!(seen.sink, Sink::Shown { .. }) && plan.sink == SinkOrder::Keep;
+    status.qr = Some(QrStatus {
+        name: shown.then(|| sinks::place(object).name),
+        closed_at: None,
+    });
+    memory::write(&plan.memory, &mut status);
+    let generation = object.metadata.generation.unwrap_or(0);
+    if said.observed {
+        status.observed_generation = Some(generation);
+    }
+    let wanted = said
+        .facts
+        .iter()
+        .map(|fact| (fact.kind, standing(fact.standing), fact.reason, fact.message.clone()))
+        .collect();
+    status.conditions = merge(&before.conditions, wanted, said.keep_others, generation, clock::now());
+    status
+}
+
+const fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::True => "True",
+        Standing::False => "False",
+        Standing::Unknown => "Unknown",
+    }
+}
+
+async fn write(
+    context: &Context,
+    object: &WazzupChannel,
+    status: &WazzupChannelStatus,
+    conditional: bool,
+) -> Result<Option<WazzupChannel>, ClusterError> {
+    let before = serde_json::to_value(object.status.clone().unwrap_or_default())?;
+    let Some(change) = patch::diff(&before, &serde_json::to_value(status)?) else {
+        return Ok(None);
+    };
+    let mut body = json!({ "status": change });
+    if conditional && let Some(version) = object.resource_version() {
+        body["metadata"] = json!({ "resourceVersion": version });
+    }
+    let params = PatchParams {
+        field_manager: Some(names::FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    let channels = api::<WazzupChannel>(&context.client, &object.namespace().unwrap_or_default());
+    within(channels.patch_status(&object.name_any(), &params, &Patch::Merge(body)))
+        .await
+        .map(Some)
+}
+
+/// One event for each transition of what people wait for.
+async fn announce(
+    context: &Context,
+    object: &WazzupChannel,
+    before: &WazzupChannelStatus,
+    after: &WazzupChannelStatus,
+) {
+    for type_ in ["ActionRequired", "Stalled", "Connected"] {
+        let (was, is) = (
+            condition(&before.conditions, type_),
+            condition(&after.conditions, type_),
+        );
+        let Some(is) = is else { continue };
+        let same = was.is_some_and(|was| was.status == is.status && was.reason == is.reason);
+        let worth = type_ != "Connected" || is.status == "True";
+        if !same && worth {
+            context
+                .announcer
+                .say(object, type_ != "Connected", &is.reason, &is.message)
+                .await;
+        }
+    }
+}
