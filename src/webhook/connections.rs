@@ -1,0 +1,75 @@
+//! Connections of the receiver: a bounded number, none idle for long, all ended well on shutdown.
+//!
+//! `axum::serve` sets no deadline for request heads and no bound on connections, and this door stands open to the world.
+
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+};
+
+/// How long to wait when the machine is out of sockets.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// Serves until `shutdown` ends; then no connection is taken, and those in flight are waited for.
+pub(super) async fn run(
+    listener: TcpListener,
+    router: Router,
+    most: usize,
+    head_deadline: Duration,
+    shutdown: impl Future<Output = ()>,
+) {
+    let places = Arc::new(Semaphore::new(most));
+    let (stop, stopped) = watch::channel(());
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let next = async {
+            let place = places.clone().acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, stream) = tokio::select! {
+            () = &mut shutdown => break,
+            (place, accepted) = next => match (place, accepted) {
+                (Ok(place), Ok((stream, _))) => (place, stream),
+                _ => {
+                    tokio::time::sleep(BREATH).await;
+                    continue;
+                }
+            },
+        };
+        let (router, stopped) = (router.clone(), stopped.clone());
+        tokio::spawn(async move {
+            connection(stream, router, head_deadline, stopped).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    drop(stopped);
+    // Every connection holds a receiver; the channel is closed when the last has ended.
+    let _ = stop.send(());
+    stop.closed().await;
+}
+
+async fn connection(stream: TcpStream, router: Router, head_deadline: Duration, mut stopped: watch::Receiver<()>) {
+    let _ = stream.set_nodelay(true);
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_deadline)
+        .max_buf_size(64 << 10);
+    let service = TowerToHyperService::new(router);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    // How a connection ends is its peer's affair; hyper's errors could quote what was sent.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stopped.changed() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
