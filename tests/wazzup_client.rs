@@ -6,134 +6,18 @@
     reason = "a test harness answers a surprise with a panic"
 )]
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::{Duration, Instant},
-};
+mod raw_service;
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
+use std::time::{Duration, Instant};
+
+use raw_service::{Manner, Service, http};
+use tokio::net::TcpListener;
 use wazzup_operator::{
     model::{ChannelId, CreateOutcome, Credentials, Fault, NotSent, Phone, Sensitive, Transport},
     wazzup::{AllowedHosts, ApiUrl, Client, Deadlines, HttpClient, NewWebhook, WebhookRow, install_tls},
 };
 
 const TOKEN: &str = "canary-token";
-
-/// What the stand-in does with a connection.
-#[derive(Clone)]
-enum Manner {
-    /// Answers each request with these bytes and keeps the connection.
-    Answer(String),
-    /// Answers once with these bytes and closes.
-    AnswerAndClose(String),
-    /// Closes as soon as the connection is there.
-    CloseAtOnce,
-    /// Reads the request, then closes.
-    CloseAfterRequest,
-    /// Reads the request and says nothing more.
-    Silent,
-    /// Answers with a head, then with a byte now and then, for ever.
-    Dribble,
-    /// Answers with a head, then with as many bytes as are taken.
-    Flood,
-    /// Answers whatever arrives, TLS or not, with this.
-    Blurt(&'static [u8]),
-}
-
-/// One request as it arrived: the number of its connection, and its text.
-type Log = Arc<Mutex<Vec<(usize, String)>>>;
-
-struct Service {
-    address: SocketAddr,
-    log: Log,
-}
-
-impl Service {
-    async fn start(manner: Manner) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let log = Log::default();
-        let shared = log.clone();
-        tokio::spawn(async move {
-            for number in 0.. {
-                let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(behave(stream, manner.clone(), number, shared.clone()));
-            }
-        });
-        Self { address, log }
-    }
-
-    fn client(&self) -> Client {
-        client(&format!("http://{}", self.address))
-    }
-
-    fn requests(&self) -> Vec<(usize, String)> {
-        self.log.lock().unwrap().clone()
-    }
-}
-
-async fn behave(mut stream: TcpStream, manner: Manner, number: usize, log: Log) {
-    if matches!(manner, Manner::CloseAtOnce) {
-        return;
-    }
-    if let Manner::Blurt(words) = manner {
-        let _ = stream.read(&mut [0; 1024]).await;
-        let _ = stream.write_all(words).await;
-        return;
-    }
-    while let Some(request) = read_request(&mut stream).await {
-        log.lock().unwrap().push((number, request));
-        match &manner {
-            Manner::Answer(answer) => stream.write_all(answer.as_bytes()).await.unwrap(),
-            Manner::AnswerAndClose(answer) => {
-                let _ = stream.write_all(answer.as_bytes()).await;
-                return;
-            }
-            Manner::Silent => std::future::pending().await,
-            Manner::Dribble => {
-                let head = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n";
-                let _ = stream.write_all(head.as_bytes()).await;
-                while stream.write_all(b" ").await.is_ok() {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-            }
-            Manner::Flood => {
-                let head = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
-                let _ = stream.write_all(head.as_bytes()).await;
-                while stream.write_all(&[b' '; 65536]).await.is_ok() {}
-            }
-            Manner::CloseAtOnce | Manner::CloseAfterRequest | Manner::Blurt(_) => return,
-        }
-    }
-}
-
-async fn read_request(stream: &mut TcpStream) -> Option<String> {
-    let mut request = Vec::new();
-    loop {
-        let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
-        if let Some(end) = text.find("\r\n\r\n") {
-            let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
-            let length: usize = length.map_or(0, |length| length.parse().unwrap());
-            if request.len() >= end + 4 + length {
-                return Some(String::from_utf8(request).unwrap());
-            }
-        }
-        let mut chunk = [0; 4096];
-        match stream.read(&mut chunk).await {
-            Ok(count) if count > 0 => request.extend_from_slice(&chunk[..count]),
-            _ => return None,
-        }
-    }
-}
-
-fn http(status: &str, body: &str) -> String {
-    let length = body.len();
-    format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
-}
 
 fn client_with(base: &str, token: &str) -> Client {
     install_tls();
@@ -151,6 +35,10 @@ fn client_with(base: &str, token: &str) -> Client {
 
 fn client(base: &str) -> Client {
     client_with(base, TOKEN)
+}
+
+fn client_of(service: &Service) -> Client {
+    client(&service.base())
 }
 
 fn id() -> ChannelId {
@@ -216,7 +104,7 @@ async fn a_create_that_may_have_arrived_is_unknown() {
     ] {
         let service = Service::start(manner).await;
         let began = Instant::now();
-        let outcome = create(&service.client()).await;
+        let outcome = create(&client_of(&service)).await;
         assert!(unknown(&outcome), "{outcome:?}");
         assert!(began.elapsed() < Duration::from_secs(10));
     }
@@ -225,7 +113,7 @@ async fn a_create_that_may_have_arrived_is_unknown() {
 #[tokio::test]
 async fn a_create_is_sent_once_whatever_happens() {
     let service = Service::start(Manner::CloseAfterRequest).await;
-    assert!(unknown(&create(&service.client()).await));
+    assert!(unknown(&create(&client_of(&service)).await));
     assert_eq!(service.requests().len(), 1);
 }
 
@@ -238,19 +126,19 @@ async fn a_create_that_was_refused_or_throttled_says_so() {
     .await;
     let words = "X: no".to_owned();
     let refused = CreateOutcome::Refused(Fault::Rejected { status: 422, words });
-    assert_eq!(create(&service.client()).await, refused);
+    assert_eq!(create(&client_of(&service)).await, refused);
 
     let throttle = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n";
     let service = Service::start(Manner::Answer(throttle.to_owned())).await;
     let retry_after = Some(Duration::from_secs(7));
     let throttled = CreateOutcome::NotSent(Fault::Throttled { retry_after });
-    assert_eq!(create(&service.client()).await, throttled);
+    assert_eq!(create(&client_of(&service)).await, throttled);
 }
 
 #[tokio::test]
 async fn a_create_never_rides_on_a_kept_connection() {
     let service = Service::start(Manner::Answer(http("200 OK", r#"{"data":[{"channel_id":"a"}]}"#))).await;
-    let client = service.client();
+    let client = client_of(&service);
     client.list_channels().await.unwrap();
     client.list_channels().await.unwrap();
     assert!(matches!(create(&client).await, CreateOutcome::Created(_)));
@@ -262,7 +150,7 @@ async fn a_create_never_rides_on_a_kept_connection() {
 #[tokio::test]
 async fn a_request_holds_what_the_page_names_and_nothing_more() {
     let service = Service::start(Manner::Answer(http("200 OK", r#"{"data":null}"#))).await;
-    let client = service.client();
+    let client = client_of(&service);
     let credentials = Credentials(vec![("telegram_token", Sensitive::new("1:A".to_owned()))]);
     let _ = client.create_channel(Transport::Telegram, &credentials).await;
     client.delete_channel(&id(), false).await.unwrap();
@@ -293,7 +181,7 @@ async fn every_call_reads_its_answer() {
     let answer = |body: &str| Manner::Answer(http("200 OK", body));
     let channel = answer(r#"{"data":[{"channel_id":"db72fd40","transport":"tgapi","status":"init","reason":"qr"}]}"#);
     let service = Service::start(channel).await;
-    let client = service.client();
+    let client = client_of(&service);
     assert_eq!(client.list_channels().await.unwrap().channels.len(), 1);
     assert_eq!(client.get_channel(&id()).await.unwrap().transport, "tgapi");
     let reinit = client.reinit_channel(&id(), &Credentials::empty()).await.unwrap();
@@ -306,12 +194,11 @@ async fn every_call_reads_its_answer() {
 
     let service = Service::start(answer(r#"{"data":[{"pairing_code":"LYY1WZNL"}]}"#)).await;
     let phone = Phone::parse("79999999999").unwrap();
-    let code = service.client().request_pairing_code(&id(), &phone).await.unwrap();
+    let code = client_of(&service).request_pairing_code(&id(), &phone).await.unwrap();
     assert_eq!(code.reveal(), "LYY1WZNL");
 
     let service = Service::start(answer(r#"{"data":{"link":"https://a.example/x"}}"#)).await;
-    let link = service
-        .client()
+    let link = client_of(&service)
         .create_iframe_link(Transport::Vk, Some(&id()))
         .await
         .unwrap();
@@ -319,7 +206,7 @@ async fn every_call_reads_its_answer() {
 
     let rows = r#"{"data":[{"id":"7","url":"https://a.example/w","event":"channel.create"}]}"#;
     let service = Service::start(answer(rows)).await;
-    let client = service.client();
+    let client = client_of(&service);
     let rows: Vec<WebhookRow> = client.list_webhooks().await.unwrap();
     assert_eq!(rows[0].url.reveal(), "https://a.example/w");
     let new = NewWebhook {
@@ -338,10 +225,10 @@ async fn a_redirect_is_not_followed_and_takes_no_token_away() {
         format!("HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{target}/\r\ncontent-length: 0\r\n\r\n");
     let service = Service::start(Manner::Answer(redirect)).await;
     assert!(matches!(
-        service.client().list_channels().await,
+        client_of(&service).list_channels().await,
         Err(Fault::Unclear { .. })
     ));
-    assert!(unknown(&create(&service.client()).await));
+    assert!(unknown(&create(&client_of(&service)).await));
     assert!(elsewhere.requests().is_empty());
 }
 
@@ -350,24 +237,24 @@ async fn a_list_may_be_long_and_other_answers_may_not() {
     let padding = "x".repeat(2 << 20);
     let body = format!(r#"{{"data":[{{"channel_id":"db72fd40","more":"{padding}"}}]}}"#);
     let service = Service::start(Manner::Answer(http("200 OK", &body))).await;
-    assert_eq!(service.client().list_channels().await.unwrap().channels.len(), 1);
-    let one = service.client().get_channel(&id()).await;
+    assert_eq!(client_of(&service).list_channels().await.unwrap().channels.len(), 1);
+    let one = client_of(&service).get_channel(&id()).await;
     assert!(matches!(one, Err(Fault::Unclear { why }) if why.contains("longer than 1048576")));
 
     let flood = Service::start(Manner::Flood).await;
-    let list = flood.client().list_channels().await;
+    let list = client_of(&flood).list_channels().await;
     assert!(matches!(list, Err(Fault::Unclear { why }) if why.contains("longer than 16777216")));
 }
 
 #[tokio::test]
 async fn the_deadline_covers_the_body_and_a_refusal_stands_without_one() {
     let service = Service::start(Manner::Dribble).await;
-    let list = service.client().list_channels().await;
+    let list = client_of(&service).list_channels().await;
     assert!(matches!(list, Err(Fault::Unclear { why }) if why.contains("within 2s")));
 
     let cut = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 500\r\n\r\n{\"code\":".to_owned();
     let service = Service::start(Manner::AnswerAndClose(cut)).await;
-    let list = service.client().list_channels().await;
+    let list = client_of(&service).list_channels().await;
     assert!(matches!(list, Err(Fault::Denied { status: 401, .. })), "{list:?}");
 }
 
@@ -379,8 +266,7 @@ async fn what_was_sent_does_not_come_back_in_words() {
     );
     let service = Service::start(Manner::Answer(echo)).await;
     let password = Sensitive::new("canary-password".to_owned());
-    let refused = service
-        .client()
+    let refused = client_of(&service)
         .submit_two_factor(&id(), Transport::Tgapi, &password)
         .await;
     let words = "<redacted> may not use <redacted>".to_owned();
@@ -391,7 +277,7 @@ async fn what_was_sent_does_not_come_back_in_words() {
 async fn a_token_that_cannot_travel_is_denied_before_anything_is_sent() {
     let service = Service::start(Manner::Answer(http("200 OK", r#"{"data":[]}"#))).await;
     for token in ["", " \n", "a\nb", "a\u{7f}b"] {
-        let client = client_with(&format!("http://{}", service.address), token);
+        let client = client_with(&service.base(), token);
         assert!(
             matches!(client.list_channels().await, Err(Fault::Denied { .. })),
             "{token:?}"
@@ -399,7 +285,7 @@ async fn a_token_that_cannot_travel_is_denied_before_anything_is_sent() {
         assert!(matches!(create(&client).await, CreateOutcome::Refused(_)), "{token:?}");
     }
     assert!(service.requests().is_empty());
-    let padded = client_with(&format!("http://{}", service.address), "token\n");
+    let padded = client_with(&service.base(), "token\n");
     padded.list_channels().await.unwrap();
 }
 

@@ -20,10 +20,11 @@ pub(super) fn code(content: &[u8]) -> Result<QrCode, Unpaintable> {
 /// Half blocks in explicit colours, so that it scans on dark and light terminals alike.
 pub(super) fn text(code: &QrCode) -> String {
     let plain = code.render::<Dense1x2>().module_dimensions(1, 1).build();
-    plain
-        .lines()
-        .map(|line| format!("{BLACK_ON_WHITE}{line}{RESET}\n"))
-        .collect()
+    let mut text = String::new();
+    for line in plain.lines() {
+        text.extend([BLACK_ON_WHITE, line, RESET, "\n"]);
+    }
+    text
 }
 
 /// A black and white PNG, one bit per pixel.

@@ -152,7 +152,7 @@ fn prepared(
     let mut url = format!("{base}{}", request.path);
     for (index, (name, value)) in request.query.iter().enumerate() {
         url.push(if index == 0 { '?' } else { '&' });
-        url.push_str(&format!("{name}={value}"));
+        url.extend([name, "=", value]);
     }
     let method = match request.method {
         Method::Get => reqwest::Method::GET,

@@ -34,15 +34,13 @@ pub(super) async fn run(
             let place = places.clone().acquire_owned().await;
             (place, listener.accept().await)
         };
-        let (place, stream) = tokio::select! {
+        let accepted = tokio::select! {
             () = &mut shutdown => break,
-            (place, accepted) = next => match (place, accepted) {
-                (Ok(place), Ok((stream, _))) => (place, stream),
-                _ => {
-                    tokio::time::sleep(BREATH).await;
-                    continue;
-                }
-            },
+            accepted = next => accepted,
+        };
+        let (Ok(place), Ok((stream, _))) = accepted else {
+            tokio::time::sleep(BREATH).await;
+            continue;
         };
         let (router, stopped) = (router.clone(), stopped.clone());
         tokio::spawn(async move {

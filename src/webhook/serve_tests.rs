@@ -16,6 +16,7 @@ struct Book {
     receipts: Mutex<Vec<Receipt>>,
     delivered: Mutex<Vec<WebhookEvent>>,
     busy: AtomicBool,
+    admitted: tokio::sync::watch::Sender<usize>,
 }
 
 #[derive(Clone, Default)]
@@ -24,7 +25,9 @@ struct Desk(Arc<Book>);
 impl Inbox for Desk {
     async fn admit(&self, account_key: &str, token: &Sensitive<String>) -> Option<String> {
         let ours = same_token(token, &"s3cret".to_owned().into());
-        (account_key == "acc" && ours).then(|| "ns/acc".to_owned())
+        let admitted = account_key == "acc" && ours;
+        self.0.admitted.send_modify(|count| *count += usize::from(admitted));
+        admitted.then(|| "ns/acc".to_owned())
     }
 
     async fn deliver(&self, account: &str, events: Vec<WebhookEvent>) -> Delivery {
@@ -52,7 +55,7 @@ struct Stand {
     served: tokio::task::JoinHandle<()>,
 }
 
-async fn stand(limits: Limits) -> Stand {
+async fn open(limits: Limits) -> Stand {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let desk = Desk::default();
@@ -104,7 +107,7 @@ async fn status(stream: &mut TcpStream) -> u16 {
 
 #[tokio::test]
 async fn an_event_for_the_right_address_is_delivered_once() {
-    let stand = stand(Limits::default()).await;
+    let stand = open(Limits::default()).await;
     assert_eq!(stand.send("POST", PATH, EVENT).await, 200);
     assert_eq!(stand.send("POST", PATH, EVENT).await, 200);
     assert_eq!(stand.last(), Receipt::Duplicate);
@@ -113,7 +116,7 @@ async fn an_event_for_the_right_address_is_delivered_once() {
 
 #[tokio::test]
 async fn a_busy_inbox_gets_the_same_delivery_again() {
-    let stand = stand(Limits::default()).await;
+    let stand = open(Limits::default()).await;
     stand.desk.0.busy.store(true, std::sync::atomic::Ordering::SeqCst);
     assert_eq!(stand.send("POST", PATH, EVENT).await, 503);
     stand.desk.0.busy.store(false, std::sync::atomic::Ordering::SeqCst);
@@ -123,7 +126,7 @@ async fn a_busy_inbox_gets_the_same_delivery_again() {
 
 #[tokio::test]
 async fn tests_and_foreign_events_are_welcome_and_nonsense_is_not() {
-    let stand = stand(Limits::default()).await;
+    let stand = open(Limits::default()).await;
     assert_eq!(stand.send("POST", PATH, r#"{"test":true}"#).await, 200);
     assert_eq!(
         stand.send("POST", PATH, r#"{"event":"message.add","data":[]}"#).await,
@@ -135,7 +138,7 @@ async fn tests_and_foreign_events_are_welcome_and_nonsense_is_not() {
 
 #[tokio::test]
 async fn a_stranger_learns_nothing_from_the_answer() {
-    let stand = stand(Limits::default()).await;
+    let stand = open(Limits::default()).await;
     for (method, path) in [
         ("GET", PATH),
         ("PUT", PATH),
@@ -156,14 +159,14 @@ async fn a_stranger_learns_nothing_from_the_answer() {
 
 #[tokio::test]
 async fn a_body_over_the_cap_is_refused_whether_announced_or_not() {
-    let stand = stand(Limits::default()).await;
+    let stand = open(Limits::default()).await;
     let announced = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1048577\r\n\r\n");
     assert_eq!(stand.raw(announced.as_bytes()).await, 413);
     let limits = Limits {
         body: 100,
         ..Limits::default()
     };
-    let small = super::tests::stand(limits).await;
+    let small = open(limits).await;
     let chunk = "x".repeat(60);
     let chunked = format!(
         "POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n3c\r\n{chunk}\r\n3c\r\n{chunk}\r\n0\r\n\r\n"
@@ -178,7 +181,7 @@ async fn who_dawdles_over_the_body_or_the_head_is_shown_out() {
         head: Duration::from_millis(50),
         ..Limits::default()
     };
-    let stand = stand(limits).await;
+    let stand = open(limits).await;
     let half = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 10\r\n\r\n{{");
     assert_eq!(stand.raw(half.as_bytes()).await, 408);
     assert_eq!(stand.last(), Receipt::TooSlow);
@@ -192,39 +195,40 @@ async fn beyond_the_bound_in_flight_the_answer_is_503_and_strangers_take_no_plac
         in_flight: 1,
         ..Limits::default()
     };
-    let stand = stand(limits).await;
+    let stand = open(limits).await;
     let mut stranger = TcpStream::connect(stand.address).await.unwrap();
-    let held = "POST /webhooks/acc/wrong HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n";
-    stranger.write_all(held.as_bytes()).await.unwrap();
+    let foreign = "POST /webhooks/acc/wrong HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n";
+    stranger.write_all(foreign.as_bytes()).await.unwrap();
     assert_eq!(stand.send("POST", PATH, r#"{"test":true}"#).await, 200);
 
     let mut slow = TcpStream::connect(stand.address).await.unwrap();
     let length = EVENT.len();
-    let head = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
-    slow.write_all(head.as_bytes()).await.unwrap();
-    // Until the slow one holds the only place, others are still served.
-    let full = async { while stand.send("POST", PATH, r#"{"test":true}"#).await != 503 {} };
-    timeout(Duration::from_secs(10), full)
-        .await
-        .expect("a 503 within ten seconds");
+    let announced = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+    slow.write_all(announced.as_bytes()).await.unwrap();
+    // It takes its place in the same breath in which it is admitted.
+    let mut admitted = stand.desk.0.admitted.subscribe();
+    let second = timeout(Duration::from_secs(10), admitted.wait_for(|count| *count == 2)).await;
+    drop(second.expect("admitted within ten seconds"));
+    assert_eq!(stand.send("POST", PATH, EVENT).await, 503);
+    assert_eq!(stand.last(), Receipt::Full);
     slow.write_all(EVENT.as_bytes()).await.unwrap();
     assert_eq!(status(&mut slow).await, 200);
 }
 
 #[tokio::test]
 async fn shutdown_waits_for_what_is_in_flight() {
-    let stand = stand(Limits::default()).await;
+    let stand = open(Limits::default()).await;
     let mut slow = TcpStream::connect(stand.address).await.unwrap();
     let whole = request("POST", PATH, EVENT);
-    let (head, tail) = whole.split_at(whole.len() - 5);
-    slow.write_all(head).await.unwrap();
+    let (first, rest) = whole.split_at(whole.len() - 5);
+    slow.write_all(first).await.unwrap();
     assert_eq!(stand.send("POST", PATH, r#"{"test":true}"#).await, 200);
     stand.stop.send(()).unwrap();
     let gone = async { while TcpStream::connect(stand.address).await.is_ok() {} };
     timeout(Duration::from_secs(10), gone)
         .await
         .expect("the door shut within ten seconds");
-    slow.write_all(tail).await.unwrap();
+    slow.write_all(rest).await.unwrap();
     assert_eq!(status(&mut slow).await, 200);
     timeout(Duration::from_secs(10), stand.served)
         .await
