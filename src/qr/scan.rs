@@ -58,19 +58,102 @@ fn mean(red: u8, green: u8, blue: u8) -> u8 {
     u8::try_from(sum / 4).unwrap_or(255)
 }
 
-/// What the first readable QR in the picture says; `None` when there is none.
+/// A square of dark and light modules somewhere in a picture.
+struct Square<'picture> {
+    picture: &'picture Grey,
+    left: usize,
+    top: usize,
+    width: usize,
+    height: usize,
+    modules: usize,
+}
+
+/// What the QR in the picture says; `None` when there is none.
+///
+/// The picture was drawn by a machine: upright, with nothing dark around the code. So the code is laid out by its edges,
+/// in time that grows with the pixels alone. A search for codes as in photographs takes minutes over a picture made of
+/// corner marks, and whoever knows a webhook's address may send one.
 pub(super) fn read(picture: &Grey) -> Option<Vec<u8>> {
-    // The reader does arithmetic on whatever shapes it finds; a picture made to trip it must not take the caller along.
-    catch_unwind(|| {
-        let mut image = rqrr::PreparedImage::prepare_from_greyscale(picture.width, picture.height, |x, y| {
-            picture.pixels.get(y * picture.width + x).copied().unwrap_or(255)
-        });
-        image.detect_grids().iter().find_map(|grid| {
-            let mut content = Vec::new();
-            grid.decode_to(&mut content).ok()?;
-            (!content.is_empty()).then_some(content)
+    let (left, right) = extent(picture.width, |x| (0..picture.height).any(|y| picture.dark(x, y)))?;
+    let (top, bottom) = extent(picture.height, |y| (0..picture.width).any(|x| picture.dark(x, y)))?;
+    let (width, height) = (right - left + 1, bottom - top + 1);
+    if width.abs_diff(height) > width / 16 {
+        return None;
+    }
+    // 40 versions, of 21 to 177 modules a side.
+    let squares = (21..=177)
+        .step_by(4)
+        .filter(|modules| width >= *modules && height >= *modules);
+    let mut squares: Vec<Square<'_>> = squares
+        .map(|modules| Square {
+            picture,
+            left,
+            top,
+            width,
+            height,
+            modules,
         })
-    })
-    .ok()
-    .flatten()
+        .collect();
+    squares.sort_by_cached_key(Square::faults_per_mille);
+    squares.iter().take(3).find_map(Square::decode)
+}
+
+fn extent(length: usize, has_dark: impl Fn(usize) -> bool) -> Option<(usize, usize)> {
+    let first = (0..length).find(|at| has_dark(*at))?;
+    let last = (first..length).rfind(|at| has_dark(*at))?;
+    Some((first, last))
+}
+
+impl Grey {
+    /// The same picture, every side times `part` / `whole`, by nearest pixel.
+    #[cfg(test)]
+    pub(super) fn scaled(&self, part: usize, whole: usize) -> Self {
+        let (width, height) = (self.width * part / whole, self.height * part / whole);
+        let pixel = |x: usize, y: usize| self.pixels[(y * whole / part) * self.width + x * whole / part];
+        Self {
+            width,
+            height,
+            pixels: (0..width * height).map(|at| pixel(at % width, at / width)).collect(),
+        }
+    }
+
+    fn dark(&self, x: usize, y: usize) -> bool {
+        self.pixels.get(y * self.width + x).is_some_and(|pixel| *pixel < 128)
+    }
+}
+
+impl Square<'_> {
+    /// Whether the middle of a module is dark.
+    fn module(&self, x: usize, y: usize) -> bool {
+        let middle = |at: usize, length: usize| (2 * at + 1) * length / (2 * self.modules);
+        self.picture
+            .dark(self.left + middle(x, self.width), self.top + middle(y, self.height))
+    }
+
+    /// How much of the three corner marks and the two timing lines is not as every code of this size has it.
+    fn faults_per_mille(&self) -> usize {
+        let far = self.modules - 7;
+        let mut faults = 0;
+        for (left, top) in [(0, 0), (far, 0), (0, far)] {
+            for (x, y) in (0..7).flat_map(|y| (0..7).map(move |x| (x, y))) {
+                let ring = x.min(y).min(6 - x).min(6 - y);
+                faults += usize::from(self.module(left + x, top + y) != (ring != 1));
+            }
+        }
+        for at in 8..self.modules - 8 {
+            faults += usize::from(self.module(at, 6) != (at % 2 == 0));
+            faults += usize::from(self.module(6, at) != (at % 2 == 0));
+        }
+        faults * 1000 / (3 * 49 + 2 * (self.modules - 16))
+    }
+
+    fn decode(&self) -> Option<Vec<u8>> {
+        // The decoder does arithmetic on whatever it reads; a code made to trip it must not take the caller along.
+        let decoded = catch_unwind(|| {
+            let grid = rqrr::SimpleGrid::from_func(self.modules, |x, y| self.module(x, y));
+            let mut content = Vec::new();
+            rqrr::Grid::new(grid).decode_to(&mut content).ok().map(|_| content)
+        });
+        decoded.ok().flatten().filter(|content| !content.is_empty())
+    }
 }

@@ -16,6 +16,7 @@ struct Book {
     receipts: Mutex<Vec<Receipt>>,
     delivered: Mutex<Vec<WebhookEvent>>,
     busy: AtomicBool,
+    admitted: tokio::sync::watch::Sender<usize>,
 }
 
 #[derive(Clone, Default)]
@@ -24,7 +25,9 @@ struct Desk(Arc<Book>);
 impl Inbox for Desk {
     async fn admit(&self, account_key: &str, token: &Sensitive<String>) -> Option<String> {
         let ours = same_token(token, &"s3cret".to_owned().into());
-        (account_key == "acc" && ours).then(|| "ns/acc".to_owned())
+        let admitted = account_key == "acc" && ours;
+        self.0.admitted.send_modify(|count| *count += usize::from(admitted));
+        admitted.then(|| "ns/acc".to_owned())
     }
 
     async fn deliver(&self, account: &str, events: Vec<WebhookEvent>) -> Delivery {
@@ -194,19 +197,20 @@ async fn beyond_the_bound_in_flight_the_answer_is_503_and_strangers_take_no_plac
     };
     let stand = open(limits).await;
     let mut stranger = TcpStream::connect(stand.address).await.unwrap();
-    let held = "POST /webhooks/acc/wrong HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n";
-    stranger.write_all(held.as_bytes()).await.unwrap();
+    let foreign = "POST /webhooks/acc/wrong HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n";
+    stranger.write_all(foreign.as_bytes()).await.unwrap();
     assert_eq!(stand.send("POST", PATH, r#"{"test":true}"#).await, 200);
 
     let mut slow = TcpStream::connect(stand.address).await.unwrap();
     let length = EVENT.len();
-    let head = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
-    slow.write_all(head.as_bytes()).await.unwrap();
-    // Until the slow one holds the only place, others are still served.
-    let full = async { while stand.send("POST", PATH, r#"{"test":true}"#).await != 503 {} };
-    timeout(Duration::from_secs(10), full)
-        .await
-        .expect("a 503 within ten seconds");
+    let announced = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+    slow.write_all(announced.as_bytes()).await.unwrap();
+    // It takes its place in the same breath in which it is admitted.
+    let mut admitted = stand.desk.0.admitted.subscribe();
+    let second = timeout(Duration::from_secs(10), admitted.wait_for(|count| *count == 2)).await;
+    drop(second.expect("admitted within ten seconds"));
+    assert_eq!(stand.send("POST", PATH, EVENT).await, 503);
+    assert_eq!(stand.last(), Receipt::Full);
     slow.write_all(EVENT.as_bytes()).await.unwrap();
     assert_eq!(status(&mut slow).await, 200);
 }
