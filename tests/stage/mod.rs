@@ -1,0 +1,389 @@
+//! What a story needs: a real control plane, a simulated service, the operator's own program, and ways to look.
+//!
+//! Each story has a namespace, a simulator and an operator of its own; the control plane is shared by a test process.
+
+#![allow(dead_code, reason = "each test program uses a part of the stage")]
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use control_plane::{ControlPlane, eventually};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams, PostParams},
+};
+use serde_json::{Value, json};
+use wazzup_operator::api::{WazzupAccount, WazzupChannel, condition};
+use wazzup_simulator::{Dialect, Options, Simulator, Timings};
+
+pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const ACCOUNT: &str = "12345678";
+pub const TOKEN: &str = "canary-client-token";
+
+/// How a story is set up.
+pub struct Setting {
+    pub dialect: Dialect,
+    pub timings: Timings,
+    pub webhook_mode: &'static str,
+    pub interval: &'static str,
+    /// Whether the operator knows its public URL.
+    pub public_url: bool,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            dialect: Dialect::Clean,
+            timings: Timings {
+                start: 50,
+                qr: 60_000,
+                qr_count: 5,
+                sync: 50,
+                token_seconds: 3_600,
+            },
+            webhook_mode: "Managed",
+            interval: "10s",
+            public_url: true,
+        }
+    }
+}
+
+pub struct Stage {
+    pub plane: Arc<ControlPlane>,
+    pub client: Client,
+    pub simulator: Simulator,
+    pub namespace: String,
+    pub kubeconfig: PathBuf,
+    operator: Option<Child>,
+    webhook_port: u16,
+    public_url: bool,
+    pub log: PathBuf,
+}
+
+/// Installs the CRDs once.
+pub fn plane() -> Arc<ControlPlane> {
+    static READY: OnceLock<()> = OnceLock::new();
+    let plane = ControlPlane::shared();
+    READY.get_or_init(|| {
+        let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
+        let applied = plane.kubectl(&["apply", "-f", crds]).unwrap();
+        assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+        let established = plane
+            .kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "-f", crds])
+            .unwrap();
+        assert!(
+            established.status.success(),
+            "{}",
+            String::from_utf8_lossy(&established.stderr)
+        );
+    });
+    plane
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+impl Stage {
+    /// A namespace with an account `default`, a simulator, and a running operator.
+    pub async fn set(name: &str, setting: Setting) -> Self {
+        let stage = Self::set_without_account(name, &setting).await;
+        stage.secret("wazzup-token", json!({"token": TOKEN})).await;
+        stage.account("default", setting.webhook_mode, setting.interval).await;
+        stage
+    }
+
+    pub async fn set_without_account(name: &str, setting: &Setting) -> Self {
+        let plane = plane();
+        let namespace = plane.namespace(name).await.unwrap();
+        let client = plane.client().await.unwrap();
+        let simulator = Simulator::start(Options {
+            dialect: setting.dialect,
+            timings: setting.timings,
+            ..Options::default()
+        })
+        .await;
+        simulator.with(|world, _| world.add_account(ACCOUNT, TOKEN));
+        let kubeconfig = plane
+            .kubeconfig_for_service_account(&namespace, "wazzup-operator")
+            .await
+            .unwrap();
+        grant(&plane, &namespace);
+        let log = plane.folder().join(format!("{namespace}.log"));
+        let mut stage = Self {
+            plane,
+            client,
+            simulator,
+            namespace,
+            kubeconfig,
+            operator: None,
+            webhook_port: free_port(),
+            public_url: setting.public_url,
+            log,
+        };
+        stage.start_operator();
+        stage
+    }
+
+    /// Starts the operator's own program, watching this namespace alone, as a service account with the shipped rights.
+    pub fn start_operator(&mut self) {
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wazzup-operator"));
+        command
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("RUST_LOG", "info,wazzup_operator=trace")
+            .args(["--namespace", &self.namespace, "--leader-namespace", &self.namespace])
+            .args(["--webhook-listen", &format!("127.0.0.1:{}", self.webhook_port)])
+            .args(["--metrics-listen", "127.0.0.1:0"])
+            .args(["--allowed-api-hosts", &self.simulator.host()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        if self.public_url {
+            command.args(["--webhook-url", &self.webhook_url()]);
+        }
+        self.operator = Some(command.spawn().unwrap());
+    }
+
+    pub fn webhook_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.webhook_port)
+    }
+
+    /// Kills the operator, as a crash would.
+    pub fn kill_operator(&mut self) {
+        if let Some(mut operator) = self.operator.take() {
+            let _ = operator.kill();
+            let _ = operator.wait();
+        }
+    }
+
+    pub fn channels(&self) -> Api<WazzupChannel> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    pub fn accounts(&self) -> Api<WazzupAccount> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    pub fn config_maps(&self) -> Api<k8s_openapi::api::core::v1::ConfigMap> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    pub fn secrets(&self) -> Api<k8s_openapi::api::core::v1::Secret> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Makes or replaces a Secret's values.
+    pub async fn secret(&self, name: &str, values: Value) {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values});
+        self.secrets()
+            .patch(name, &PatchParams::apply("story").force(), &Patch::Apply(secret))
+            .await
+            .unwrap();
+    }
+
+    pub async fn account(&self, name: &str, mode: &str, interval: &str) {
+        let account = json!({
+            "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupAccount", "metadata": {"name": name},
+            "spec": {
+                "auth": {"clientToken": {"secretRef": {"name": "wazzup-token", "key": "token"}}},
+                "apiUrl": self.simulator.url(), "webhooks": {"mode": mode}, "sync": {"interval": interval},
+            },
+        });
+        let account = serde_json::from_value(account).unwrap();
+        self.accounts().create(&PostParams::default(), &account).await.unwrap();
+    }
+
+    /// Makes a channel from its spec.
+    pub async fn channel(&self, name: &str, spec: Value) -> WazzupChannel {
+        let channel = json!({
+            "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupChannel", "metadata": {"name": name}, "spec": spec,
+        });
+        let channel = serde_json::from_value(channel).unwrap();
+        self.channels().create(&PostParams::default(), &channel).await.unwrap()
+    }
+
+    /// A telegram channel with a Secret of its own.
+    pub async fn telegram(&self, name: &str, token: &str) -> WazzupChannel {
+        let secret = format!("{name}-bot");
+        self.secret(&secret, json!({"telegram_token": token})).await;
+        self.channel(
+            name,
+            json!({"transport": "telegram", "credentialsSecretRef": {"name": secret}}),
+        )
+        .await
+    }
+
+    pub async fn annotate(&self, name: &str, annotation: &str, value: &str) {
+        let patch = json!({"metadata": {"annotations": {format!("wazzup24.com/{annotation}"): value}}});
+        self.channels()
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .unwrap();
+    }
+
+    pub async fn patch_spec(&self, name: &str, spec: Value) {
+        let patch = json!({"spec": spec});
+        self.channels()
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .unwrap();
+    }
+
+    /// Waits until a channel's condition has this status and reason.
+    pub async fn until(&self, name: &str, type_: &str, status: &str, reason: &str) -> WazzupChannel {
+        let what = format!("{name} to be {type_}={status}/{reason}");
+        eventually(&what, PATIENCE, || async {
+            let channel = self.channels().get(name).await.unwrap();
+            let conditions = channel.status.clone().unwrap_or_default().conditions;
+            match condition(&conditions, type_) {
+                Some(found) if found.status == status && found.reason == reason => Ok(channel),
+                _ => Err(format!("{:?}\nlog: {}", channel.status, self.log_tail())),
+            }
+        })
+        .await
+    }
+
+    pub async fn until_active(&self, name: &str) -> WazzupChannel {
+        self.until(name, "Ready", "True", "Connected").await
+    }
+
+    pub async fn until_account(&self, name: &str, type_: &str, status: &str, reason: &str) -> WazzupAccount {
+        let what = format!("account {name} to be {type_}={status}/{reason}");
+        eventually(&what, PATIENCE, || async {
+            let account = self.accounts().get(name).await.unwrap();
+            let conditions = account.status.clone().unwrap_or_default().conditions;
+            match condition(&conditions, type_) {
+                Some(found) if found.status == status && found.reason == reason => Ok(account),
+                _ => Err(format!("{:?}\nlog: {}", account.status, self.log_tail())),
+            }
+        })
+        .await
+    }
+
+    /// Deletes a channel and waits until its object is gone.
+    pub async fn delete(&self, name: &str) {
+        self.channels().delete(name, &DeleteParams::default()).await.unwrap();
+        self.until_gone(name).await;
+    }
+
+    pub async fn until_gone(&self, name: &str) {
+        eventually(&format!("{name} to be gone"), PATIENCE, || async {
+            match self.channels().get_opt(name).await.unwrap() {
+                None => Ok(()),
+                Some(found) => Err(format!(
+                    "{:?} {:?}\nlog: {}",
+                    found.finalizers(),
+                    found.status,
+                    self.log_tail()
+                )),
+            }
+        })
+        .await;
+    }
+
+    /// Waits until the QR ConfigMap of a channel holds a QR, and reads it with a QR reader.
+    pub async fn read_qr(&self, sink: &str) -> String {
+        eventually(&format!("a QR in {sink}"), PATIENCE, || async {
+            let Some(found) = self.config_maps().get_opt(sink).await.unwrap() else {
+                return Err(format!("no ConfigMap\nlog: {}", self.log_tail()));
+            };
+            let png = found.binary_data.as_ref().and_then(|data| data.get("qr.png"));
+            png.and_then(|png| decode(&png.0))
+                .ok_or_else(|| "no picture".to_owned())
+        })
+        .await
+    }
+
+    pub async fn until_no_config_map(&self, name: &str) {
+        eventually(&format!("ConfigMap {name} to be gone"), PATIENCE, || async {
+            self.config_maps()
+                .get_opt(name)
+                .await
+                .unwrap()
+                .map_or(Ok(()), |_| Err("still there".to_owned()))
+        })
+        .await;
+    }
+
+    /// The account's channels at the service that were not deleted.
+    pub fn remote(&self) -> Vec<wazzup_simulator::world::Channel> {
+        self.simulator
+            .with(|world, _| world.channels_of(ACCOUNT).into_iter().cloned().collect())
+    }
+
+    pub fn log_text(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn log_tail(&self) -> String {
+        let text = self.log_text();
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("wazzup_operator")).collect();
+        lines[lines.len().saturating_sub(12)..].join("\n")
+    }
+
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        let output = self
+            .plane
+            .kubectl(&[&["-n", &self.namespace], arguments].concat())
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.kill_operator();
+    }
+}
+
+/// The rights that deploy/namespaced grants, bound in this namespace.
+fn grant(plane: &ControlPlane, namespace: &str) {
+    let role = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/namespaced/role.yaml")).unwrap();
+    let applied = plane
+        .kubectl_with(&["-n", namespace, "apply", "-f", "-"], &role)
+        .unwrap();
+    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    let bound = plane
+        .kubectl(&[
+            "-n",
+            namespace,
+            "create",
+            "rolebinding",
+            "wazzup-operator",
+            "--role=wazzup-operator",
+            &format!("--serviceaccount={namespace}:wazzup-operator"),
+        ])
+        .unwrap();
+    assert!(bound.status.success(), "{}", String::from_utf8_lossy(&bound.stderr));
+}
+
+/// Reads a QR picture as a phone would.
+pub fn decode(png: &[u8]) -> Option<String> {
+    let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().ok()?;
+    let mut pixels = vec![0; reader.output_buffer_size()?];
+    let info = reader.next_frame(&mut pixels).ok()?;
+    let (width, channels) = (info.width as usize, info.color_type.samples());
+    let mut image = rqrr::PreparedImage::prepare_from_greyscale(width, info.height as usize, |x, y| {
+        pixels[(y * width + x) * channels]
+    });
+    image.detect_grids().first()?.decode().ok().map(|(_, text)| text)
+}
