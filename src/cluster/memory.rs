@@ -29,6 +29,7 @@ pub fn read(status: Option<&WazzupChannelStatus>) -> Memory {
         pairing_asked_for: attempts.pairing_asked_for.map(time),
         pairing_given: attempts.pairing_given,
         link_at: attempts.link_at.map(time),
+        url: status.url.clone(),
         refusal: attempts.refused.and_then(refusal),
         qr_closed_at: status.qr.as_ref().and_then(|qr| qr.closed_at.clone()).map(time),
         handled: Requests {
@@ -44,6 +45,7 @@ pub fn read(status: Option<&WazzupChannelStatus>) -> Memory {
 /// Writes the memory into a status.
 pub fn write(memory: &Memory, status: &mut WazzupChannelStatus) {
     status.channel_id = memory.channel_id.as_ref().map(ToString::to_string);
+    status.url = memory.url.as_ref().map(|url| url.chars().take(2_048).collect());
     let attempts = Attempts {
         reinits: i32::try_from(memory.reinits).unwrap_or(i32::MAX),
         last_reinit_at: memory.last_reinit_at.map(MicroTime),
@@ -178,6 +180,7 @@ mod tests {
             pairing_asked_for: Some(at(4_000)),
             pairing_given: true,
             link_at: Some(at(5_678)),
+            url: Some("https://x".into()),
             refusal: Some(Refusal {
                 call: RefusedCall::TwoFactor,
                 at: at(6_000),

@@ -6,7 +6,7 @@ use futures::FutureExt;
 use kube::{ResourceExt, runtime::controller::Action};
 
 use super::{
-    act::{self, PassError},
+    act::{self, Acted, PassError},
     caches::{Key, key_of},
     context::Context,
     desk::Changes,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::WazzupChannel,
-    plan::{Call, Plan, Verdict, Wake, broken_law, plan},
+    plan::{Call, Memory, Plan, Seen, Verdict, Wake, broken_law, plan},
 };
 
 /// How long a pass that met a defect rests.
@@ -53,7 +53,34 @@ pub(super) fn after_error(channel: Arc<WazzupChannel>, error: &PassError, _: Arc
 }
 
 async fn pass(channel: &WazzupChannel, context: &Context) -> Result<Action, PassError> {
-    let mut observation = observe(context, channel).await;
+    let (mut channel, mut carried) = (channel.clone(), None);
+    loop {
+        let (acted, seen) = once(&channel, context, carried.take()).await?;
+        let uid = channel.uid().unwrap_or_default();
+        if acted.called {
+            context.marks.set(&uid);
+        }
+        let had_finalizer = seen.object.finalizer;
+        if let (Verdict::Gone(why), true) = (&acted.plan.verdict, seen.object.deleting) {
+            if had_finalizer {
+                context.announcer.say(&channel, false, "Released", why).await;
+            }
+            context.marks.clear(&uid);
+            return Ok(Action::await_change());
+        }
+        // A create says nothing about the state: the look that follows does, and one status tells both.
+        if acted.called && acted.plan.verdict == Verdict::Unsettled {
+            channel = acted.object;
+            carried = Some(acted.plan.memory);
+            continue;
+        }
+        status::say(context, &acted.object, &seen, &acted.plan, acted.called).await?;
+        return Ok(next(context, &uid, &acted.plan));
+    }
+}
+
+async fn once(channel: &WazzupChannel, context: &Context, carried: Option<Memory>) -> Result<(Acted, Seen), PassError> {
+    let mut observation = observe(context, channel, carried.clone()).await;
     let mut planned = lawful(&observation)?;
     // A create that carries credentials sees the account only when no other one is in flight.
     let mut _lane = None;
@@ -61,26 +88,12 @@ async fn pass(channel: &WazzupChannel, context: &Context) -> Result<Action, Pass
         && let Some(desk) = observation.desk.clone()
     {
         _lane = Some(desk.lane(channel.spec.transport).await);
-        observation = observe(context, channel).await;
+        observation = observe(context, channel, carried).await;
         planned = lawful(&observation)?;
     }
     let Observation { seen, desk, standing } = observation;
-    let was_gone = seen.object.deleting && !seen.object.finalizer;
     let acted = act::act(context, channel, &seen, planned, desk.as_deref(), &standing).await?;
-    let uid = channel.uid().unwrap_or_default();
-    if acted.called {
-        context.marks.set(&uid);
-    }
-    let gone = matches!(acted.plan.verdict, Verdict::Gone(_));
-    if gone || was_gone {
-        if !was_gone && let Verdict::Gone(why) = &acted.plan.verdict {
-            context.announcer.say(channel, false, "Released", why).await;
-        }
-        context.marks.clear(&uid);
-        return Ok(Action::await_change());
-    }
-    status::say(context, &acted.object, &seen, &acted.plan, acted.called).await?;
-    Ok(next(context, &uid, &acted.plan))
+    Ok((acted, seen))
 }
 
 fn lawful(observation: &Observation) -> Result<Plan, PassError> {

@@ -11,11 +11,13 @@ use super::{
     supplies, validate,
 };
 use crate::{
-    api::{WazzupChannel, names},
+    api::{WazzupAccount, WazzupChannel, names},
     clock,
-    cluster::{memory, secrets, sink, within},
+    cluster::{api, memory, secrets, sink, within},
     model::{ChannelId, Login},
-    plan::{Account, AccountTrouble, Claim, Look, Object, Remote, RemoteById, Seen, Sink, Supply, Webhooks, Wish},
+    plan::{
+        Account, AccountTrouble, Claim, Look, Memory, Object, Remote, RemoteById, Seen, Sink, Supply, Webhooks, Wish,
+    },
     wazzup::Lane,
 };
 
@@ -26,12 +28,12 @@ pub(super) struct Observation {
     pub(super) standing: Standing,
 }
 
-/// Looks at everything that a plan for this channel may need.
-pub(super) async fn observe(context: &Context, channel: &WazzupChannel) -> Observation {
+/// Looks at everything that a plan for this channel may need. `carried` is what a call of this pass left to remember.
+pub(super) async fn observe(context: &Context, channel: &WazzupChannel, carried: Option<Memory>) -> Observation {
     let account_key = account_of(channel);
     let desk = context.desks.get(&account_key);
     let standing = desk.as_ref().map(|desk| desk.standing()).unwrap_or_default();
-    let mut memory = memory::read(channel.status.as_ref());
+    let mut memory = carried.unwrap_or_else(|| memory::read(channel.status.as_ref()));
     if let Some(keys) = &standing.keys {
         // A hash made with a lost key tells nothing, which is not the same as a changed value.
         for hash in [&mut memory.credentials_hash, &mut memory.two_factor_hash] {
@@ -40,7 +42,7 @@ pub(super) async fn observe(context: &Context, channel: &WazzupChannel) -> Obser
             }
         }
     }
-    let account = account(context, channel, &standing);
+    let account = account(context, channel, &standing).await;
     let wish = validate::wish(channel, standing.suspend);
     let mut seen = Seen {
         now: clock::now(),
@@ -132,14 +134,20 @@ async fn kind_terminating(context: &Context) -> bool {
         .is_some_and(|kind| kind.metadata.deletion_timestamp.is_some())
 }
 
-fn account(context: &Context, channel: &WazzupChannel, standing: &Standing) -> Account {
+async fn account(context: &Context, channel: &WazzupChannel, standing: &Standing) -> Account {
     let key = account_of(channel);
     let Some(account) = context.caches.account(&key) else {
-        let why = format!(
-            "WazzupAccount {} does not exist in namespace {}: create it, or correct spec.accountRef in a new object",
-            key.1, key.0
-        );
-        return Account::Trouble(AccountTrouble::NotFound, why);
+        // An account that the watch does not show may just have been made: then it wakes its channels.
+        return match within(api::<WazzupAccount>(&context.client, &key.0).get_metadata_opt(&key.1)).await {
+            Ok(None) => Account::Trouble(
+                AccountTrouble::NotFound,
+                format!(
+                    "WazzupAccount {} does not exist in namespace {}: create it, or name another in spec.accountRef of a new object",
+                    key.1, key.0
+                ),
+            ),
+            Ok(Some(_)) | Err(_) => Account::Pending,
+        };
     };
     if !grants(&account, &channel.namespace().unwrap_or_default()) {
         let why = format!(

@@ -82,7 +82,6 @@ fn status(
         status.username = cut(&mirror.username, 256);
         status.messenger_id = cut(&mirror.messenger_id, 256);
         status.name = cut(&mirror.name, 256);
-        status.url = cut(&mirror.url, 2_048);
         status.tier = cut(&mirror.tier, 64);
         status.tariff = cut(&mirror.tariff, 64);
     }

@@ -71,16 +71,20 @@ pub(super) async fn password(context: &Context, channel: &WazzupChannel, keys: &
 
 async fn supply(context: &Context, channel: &WazzupChannel, name: &str, wanted: &[&str], keys: &AccountKeys) -> Supply {
     let namespace = channel.namespace().unwrap_or_default();
-    let Some(version) = context.caches.secret_version(&namespace, name) else {
-        return Supply::Missing(format!("Secret {name} does not exist in namespace {namespace}"));
-    };
+    let version = context.caches.secret_version(&namespace, name);
     let cache_key = (namespace.clone(), name.to_owned(), wanted.join(","));
-    if let Some(hash) = context.hashes.get(&cache_key, &version).filter(|hash| keys.made(hash)) {
+    let known = version
+        .as_ref()
+        .and_then(|version| context.hashes.get(&cache_key, version));
+    if let Some(hash) = known.filter(|hash| keys.made(hash)) {
         return Supply::Present { hash };
     }
+    // A Secret that the watch does not show may just have been made, so its absence is looked up before it is told.
     match fetch(context, &namespace, name, wanted, keys).await {
         Ok(fetched) => {
-            context.hashes.put(cache_key, version, fetched.hash.clone());
+            if let Some(version) = version {
+                context.hashes.put(cache_key, version, fetched.hash.clone());
+            }
             Supply::Present { hash: fetched.hash }
         }
         Err(missing) => missing,

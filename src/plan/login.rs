@@ -20,6 +20,11 @@ pub(super) fn plan(seen: &Seen, wish: &Wish, channel: &RemoteChannel) -> Plan {
     memory.channel_id = Some(channel.id.clone());
     memory.was_seen = true;
     memory.missing_since = None;
+    memory.url = match (&channel.url, &channel.status) {
+        (Some(url), _) => Some(url.clone()),
+        (None, Some(Status::Active)) => None,
+        (None, _) => memory.url,
+    };
     memory.handled.sync.clone_from(&seen.object.requests.sync);
     let recorded =
         seen.object.finalizer && seen.object.channel_id.as_ref() == Some(&channel.id) && seen.object.intent.is_none();
@@ -140,7 +145,7 @@ impl Pass<'_> {
         match self.wish.transport.login() {
             Login::Qr if self.channel.reason == Some(Reason::Sync) => self.syncing(memory),
             Login::Qr => self.qr(memory),
-            Login::Link if self.channel.url.is_some() => {
+            Login::Link if memory.url.is_some() => {
                 person(memory, Need::FollowLink, &words::follow_url(&self.seen.object))
             }
             Login::Iframe => match self.seen.sink {

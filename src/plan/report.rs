@@ -42,8 +42,6 @@ pub struct Mirror {
     pub messenger_id: Option<String>,
     /// `name`
     pub name: Option<String>,
-    /// `url`
-    pub url: Option<String>,
     /// `tier`
     pub tier: Option<String>,
     /// `tariff`
@@ -228,7 +226,6 @@ fn of(channel: &RemoteChannel) -> Mirror {
         username: told(&channel.username),
         messenger_id: told(&channel.messenger_id),
         name: told(&channel.name),
-        url: told(&channel.url),
         tier: told(&channel.tier),
         tariff: told(&channel.tariff),
     }

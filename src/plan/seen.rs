@@ -194,6 +194,8 @@ pub struct Memory {
     pub pairing_given: bool,
     /// When an iframe link was last asked for.
     pub link_at: Option<Timestamp>,
+    /// The authorization link: a create tells it, and not every later list repeats it.
+    pub url: Option<String>,
     /// What the service refused last.
     pub refusal: Option<Refusal>,
     /// When the QR sink was last closed.

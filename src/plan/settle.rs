@@ -119,6 +119,7 @@ fn created(seen: &Seen, wish: &Wish, mut memory: Memory, outcome: &CreateOutcome
     match outcome {
         CreateOutcome::Created(channel) => {
             memory.channel_id = Some(channel.id.clone());
+            memory.url.clone_from(&channel.url);
             memory.refusal = None;
             remember_credentials(seen, &mut memory);
             Plan {

@@ -2,6 +2,7 @@
 //!
 //! Each story has a namespace, a simulator and an operator of its own; the control plane is shared by a test process.
 
+#![allow(unreachable_pub, reason = "a module of each test program")]
 #![allow(dead_code, reason = "each test program uses a part of the stage")]
 
 use std::{
@@ -335,10 +336,13 @@ impl Stage {
         lines[lines.len().saturating_sub(12)..].join("\n")
     }
 
-    pub fn kubectl(&self, arguments: &[&str]) -> String {
-        let output = self
-            .plane
-            .kubectl(&[&["-n", &self.namespace], arguments].concat())
+    /// Runs kubectl in the namespace; on a thread of its own, since the simulator lives on this one.
+    pub async fn kubectl(&self, arguments: &[&str]) -> String {
+        let mut command = self.plane.kubectl_command();
+        command.args(["-n", &self.namespace]).args(arguments);
+        let output = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .unwrap()
             .unwrap();
         assert!(
             output.status.success(),

@@ -99,6 +99,9 @@ impl World {
             json!({"channel_id": id, "transport": transport}),
             now,
         );
+        if self.timings.start == 0 {
+            self.live(&id, now);
+        }
         id
     }
 
