@@ -143,7 +143,7 @@ impl Pass<'_> {
 
     fn starting(&self, mut memory: Memory) -> Plan {
         match self.wish.transport.login() {
-            Login::Qr if self.channel.reason == Some(Reason::Sync) => self.syncing(memory),
+            _ if self.channel.reason == Some(Reason::Sync) => self.syncing(memory),
             Login::Qr => self.qr(memory),
             Login::Link if memory.url.is_some() => {
                 person(memory, Need::FollowLink, &words::follow_url(&self.seen.object))

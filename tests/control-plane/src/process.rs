@@ -11,6 +11,7 @@ use crate::Error;
 /// Runs `"$@"`, and ends it when standard input ends: that happens when we drop our end of the pipe, and when we are
 /// killed. TERM first, KILL five seconds later. Ends with it.
 const GUARD: &str = r#"
+trap '' INT
 exec 3<&0
 "$@" </dev/null 3<&- &
 child=$!
@@ -27,7 +28,7 @@ kill $reader 2>/dev/null
 "#;
 
 /// Removes the folder `$1` when standard input ends.
-const BROOM: &str = r#"read -r _; n=0; while [ $n -lt 60 ] && ! rm -rf "$1" 2>/dev/null; do sleep 0.1; n=$((n + 1)); done; sleep 6; rm -rf "$1""#;
+const BROOM: &str = r#"trap "" INT; read -r _; n=0; while [ $n -lt 60 ] && ! rm -rf "$1" 2>/dev/null; do sleep 0.1; n=$((n + 1)); done; sleep 6; rm -rf "$1""#;
 
 /// A guarded process.
 #[derive(Debug)]

@@ -1,0 +1,37 @@
+# The only list of commands.
+
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+ONCE ?=
+
+.PHONY: help run test lint fmt crds control-plane image clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+	@echo "  make run ONCE=1       The same, but end by itself; fails if a sample is not where it belongs"
+
+run: ## See it work: a control plane, a simulated Wazzup, the operator, samples of every transport (needs Go)
+	$(CARGO) build --workspace --locked --bins
+	@exec "$$($(CARGO) metadata --format-version 1 --no-deps --locked | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')/debug/wazzup-demo" $(if $(ONCE),--once,)
+
+test: lint control-plane ## Run every check and every test (needs Go; the first run builds a control plane)
+	$(CARGO) test --workspace --locked
+
+lint: ## Formatting and lints
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+fmt: ## Format the code
+	$(CARGO) fmt --all
+
+crds: ## Write crds/ anew from the code
+	UPDATE=1 $(CARGO) test --workspace --locked --test crds the_committed_crds
+
+control-plane: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl into the cache (once, some minutes)
+	$(CARGO) run --workspace --locked --quiet --bin control-plane build
+
+image: ## Build the container image
+	docker build -f deploy/Dockerfile -t wazzup-operator:0.1.0 .
+
+clean: ## Remove what cargo built
+	$(CARGO) clean
