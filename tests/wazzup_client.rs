@@ -103,6 +103,7 @@ async fn a_create_that_may_have_arrived_is_unknown() {
         Manner::Answer(http("400 Bad Request", "<html>proxy</html>")),
     ] {
         let service = Service::start(manner).await;
+        #[allow(clippy::disallowed_methods, reason = "a test measures real time")]
         let began = Instant::now();
         let outcome = create(&client_of(&service)).await;
         assert!(unknown(&outcome), "{outcome:?}");

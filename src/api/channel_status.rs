@@ -107,6 +107,9 @@ pub struct Attempts {
     /// The first look that showed nothing where something was expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_since: Option<MicroTime>,
+    /// Whether two looks have agreed that the channel is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub loss_believed: bool,
     /// The QR for which a pairing code was last asked, by the time of its event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairing_asked_for: Option<MicroTime>,

@@ -8,6 +8,10 @@
     unreachable_pub,
     reason = "the schema derive copies public types into hidden functions"
 )]
+#![allow(
+    clippy::doc_markdown,
+    reason = "these comments are the descriptions that kubectl explain shows"
+)]
 
 mod account;
 mod channel;

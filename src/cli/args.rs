@@ -56,7 +56,7 @@ pub struct RunArgs {
     pub webhook_listen: SocketAddr,
 
     /// The public base URL under which the receiver is reached, for example <https://hooks.example.com>. Without it
-    /// Managed accounts say WebhooksSubscribed=False / NoPublicUrl, no QR arrives, and the rest works.
+    /// Managed accounts say `WebhooksSubscribed=False` / `NoPublicUrl`, no QR arrives, and the rest works.
     #[arg(long, value_name = "URL", env = "WAZZUP_OPERATOR_WEBHOOK_URL", global = true)]
     pub webhook_url: Option<String>,
 

@@ -21,17 +21,18 @@ pub fn read(status: Option<&WazzupChannelStatus>) -> Memory {
         channel_id: status.channel_id.as_deref().and_then(|id| ChannelId::parse(id).ok()),
         was_seen: status.status.is_some(),
         reinits: u32::try_from(attempts.reinits).unwrap_or(0),
-        last_reinit_at: attempts.last_reinit_at.map(time),
+        last_reinit_at: attempts.last_reinit_at.map(|at| at.0),
         credentials_hash: attempts.credentials_hash,
         two_factor_hash: attempts.two_factor_hash,
-        qr_since: attempts.qr_since.map(time),
-        missing_since: attempts.missing_since.map(time),
-        pairing_asked_for: attempts.pairing_asked_for.map(time),
+        qr_since: attempts.qr_since.map(|at| at.0),
+        missing_since: attempts.missing_since.map(|at| at.0),
+        loss_believed: attempts.loss_believed,
+        pairing_asked_for: attempts.pairing_asked_for.map(|at| at.0),
         pairing_given: attempts.pairing_given,
-        link_at: attempts.link_at.map(time),
+        link_at: attempts.link_at.map(|at| at.0),
         url: status.url.clone(),
         refusal: attempts.refused.and_then(refusal),
-        qr_closed_at: status.qr.as_ref().and_then(|qr| qr.closed_at.clone()).map(time),
+        qr_closed_at: status.qr.as_ref().and_then(|qr| qr.closed_at.clone()).map(|at| at.0),
         handled: Requests {
             reinit: handled.reinit_requested_at,
             sync: handled.sync_requested_at,
@@ -53,6 +54,7 @@ pub fn write(memory: &Memory, status: &mut WazzupChannelStatus) {
         two_factor_hash: memory.two_factor_hash.clone(),
         qr_since: memory.qr_since.map(MicroTime),
         missing_since: memory.missing_since.map(MicroTime),
+        loss_believed: memory.loss_believed,
         pairing_asked_for: memory.pairing_asked_for.map(MicroTime),
         pairing_given: memory.pairing_given,
         link_at: memory.link_at.map(MicroTime),
@@ -129,10 +131,6 @@ pub fn write_intent(intent: &Intent, uid: &str) -> Result<String, serde_json::Er
     })
 }
 
-fn time(at: MicroTime) -> Timestamp {
-    at.0
-}
-
 const REQUEST_WORDS: [(RefusedCall, &str); 6] = [
     (RefusedCall::Create, "create"),
     (RefusedCall::Reinit, "reinit"),
@@ -177,6 +175,7 @@ mod tests {
             two_factor_hash: Some("k:g".into()),
             qr_since: Some(at(2_345)),
             missing_since: Some(at(3_456)),
+            loss_believed: true,
             pairing_asked_for: Some(at(4_000)),
             pairing_given: true,
             link_at: Some(at(5_678)),

@@ -221,7 +221,7 @@ async fn list(
     };
     let lane = if poked { Lane::Webhook } else { Lane::Refresh };
     desk.look(not_before, lane, |changes: Changes| {
-        wake_changed(context, key, &changes, None)
+        wake_changed(context, key, &changes, None);
     })
     .await
 }

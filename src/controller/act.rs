@@ -259,9 +259,9 @@ async fn publish(
     context: &Context,
     channel: &WazzupChannel,
     result: Result<Sensitive<String>, Fault>,
-    content: impl FnOnce(Sensitive<String>) -> Content,
+    wrap: impl FnOnce(Sensitive<String>) -> Content,
 ) -> Result<(), Fault> {
-    match sink::publish(&context.client, channel, &content(result?)).await {
+    match sink::publish(&context.client, channel, &wrap(result?)).await {
         Ok(Written::Done) => Ok(()),
         Ok(Written::NameTaken) => Err(Fault::Unclear {
             why: "the sink's name is taken by a foreign object".to_owned(),

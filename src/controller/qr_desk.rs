@@ -80,13 +80,11 @@ impl QrDesk {
     /// Takes a QR that came under the URL of `account`.
     pub(super) async fn deliver(&self, account: &Key, id: &ChannelId, payload: QrPayload) -> Delivery {
         let owner = self.claims.owner(id).and_then(|key| self.caches.channel(&key));
-        match owner {
-            Some(channel) => self.show(account, &channel, id, payload).await,
-            None => {
-                self.keep_early(account, id, payload);
-                Delivery::Done
-            }
+        if let Some(channel) = owner {
+            return self.show(account, &channel, id, payload).await;
         }
+        self.keep_early(account, id, payload);
+        Delivery::Done
     }
 
     /// An id was claimed: a QR that came before is shown now.

@@ -384,8 +384,8 @@ fn goodbye(seen: &AccountSeen) -> AccountPlan {
     }
     match (&seen.token, &seen.rows) {
         // Events to a URL that nobody serves any more get 404; an account must not hang on that.
-        (Token::Missing(_) | Token::Hidden(_), _) | (Token::Present, Rows::NotAsked) => release(),
-        (Token::Present, Rows::Failed(Fault::Denied { .. } | Fault::Missing { .. })) => release(),
+        (Token::Missing(_) | Token::Hidden(_), _)
+        | (Token::Present, Rows::NotAsked | Rows::Failed(Fault::Denied { .. } | Fault::Missing { .. })) => release(),
         (Token::Present, Rows::Failed(fault)) => {
             let why = format!("the webhook subscription could not be removed yet: {fault}; it is tried again");
             AccountPlan {

@@ -2,7 +2,6 @@
 
 use super::{
     ExternalDeletionPolicy, Look, Need, Note, Plan, Progress, Seen, SinkOrder, Verdict, Wake, Wish,
-    channel::person,
     create::{remaining, requested},
     words,
 };
@@ -11,18 +10,21 @@ use crate::model::{ChannelId, Login};
 /// 404 by id and absent from a healthy list; believed when a second look agrees.
 pub(super) fn plan(seen: &Seen, wish: &Wish, look: &Look, id: &ChannelId) -> Plan {
     let mut memory = seen.memory.clone();
-    let Some(since) = seen.memory.missing_since else {
-        memory.missing_since = Some(seen.now);
-        return checking(memory, seen.timing.second_look);
-    };
-    let pause = if seen.memory.was_seen {
-        seen.timing.second_look
-    } else {
-        seen.timing.create_grace
-    };
-    let left = remaining(since, pause, seen.now);
-    if !left.is_zero() || !look.complete {
-        return checking(memory, left.max(seen.timing.second_look));
+    if !seen.memory.loss_believed {
+        let Some(since) = seen.memory.missing_since else {
+            memory.missing_since = Some(seen.now);
+            return checking(memory, seen.timing.second_look);
+        };
+        let pause = if seen.memory.was_seen {
+            seen.timing.second_look
+        } else {
+            seen.timing.create_grace
+        };
+        let left = remaining(since, pause, seen.now);
+        if !left.is_zero() || !look.complete {
+            return checking(memory, left.max(seen.timing.second_look));
+        }
+        memory.loss_believed = true;
     }
     if requested(
         seen.object.requests.recreate.as_ref(),
@@ -46,7 +48,7 @@ pub(super) fn plan(seen: &Seen, wish: &Wish, look: &Look, id: &ChannelId) -> Pla
     };
     Plan {
         sink: SinkOrder::Withdraw,
-        ..person(seen, Need::ChannelGone, what)
+        ..Plan::say(memory, Verdict::Person(Need::ChannelGone, what), Wake::OnChange)
     }
 }
 

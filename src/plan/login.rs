@@ -20,6 +20,7 @@ pub(super) fn plan(seen: &Seen, wish: &Wish, channel: &RemoteChannel) -> Plan {
     memory.channel_id = Some(channel.id.clone());
     memory.was_seen = true;
     memory.missing_since = None;
+    memory.loss_believed = false;
     memory.url = match (&channel.url, &channel.status) {
         (Some(url), _) => Some(url.clone()),
         (None, Some(Status::Active)) => None,
@@ -97,7 +98,7 @@ impl Pass<'_> {
                 "the WABA channel was rejected: contact Wazzup's support",
             ),
             (Status::Disabled, None) => self.removed(memory),
-            (Status::Init, Some(_)) | (Status::Disabled, Some(_)) | (Status::Other(_), _) => self.unrecognized(memory),
+            (Status::Init | Status::Disabled, Some(_)) | (Status::Other(_), _) => self.unrecognized(memory),
         }
     }
 

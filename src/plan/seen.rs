@@ -188,6 +188,8 @@ pub struct Memory {
     pub qr_since: Option<Timestamp>,
     /// The first look that showed nothing where something was expected.
     pub missing_since: Option<Timestamp>,
+    /// Whether two looks have agreed that the channel is gone.
+    pub loss_believed: bool,
     /// The QR for which a pairing code was last asked.
     pub pairing_asked_for: Option<Timestamp>,
     /// Whether a pairing code was given for the present request.

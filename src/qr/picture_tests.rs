@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "tests measure real time")]
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "tests measure real time")]
+
 use super::*;
 
 fn seconds(count: f64) -> Duration {

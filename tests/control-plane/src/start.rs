@@ -94,7 +94,7 @@ impl ControlPlane {
             &etcd_arguments(&at("etcd"), client, peer),
             at("etcd.log"),
         )?;
-        wait_ready("etcd", &mut etcd, |_| {
+        wait_ready("etcd", &mut etcd, || {
             http_ready(&format!("http://127.0.0.1:{client}/health"))
         })?;
         keys(&folder.path)?;
@@ -106,7 +106,7 @@ impl ControlPlane {
             &apiserver_arguments(&folder.path, port, client),
             at("apiserver.log"),
         )?;
-        wait_ready("kube-apiserver", &mut apiserver, |_| {
+        wait_ready("kube-apiserver", &mut apiserver, || {
             kubectl_ready(programs, &kubeconfig)
         })?;
         let controller_manager = Guarded::start(
@@ -256,10 +256,10 @@ pub(crate) fn kubeconfig_text(url: &str, token: &str, namespace: &str) -> String
     )
 }
 
-fn wait_ready(what: &'static str, process: &mut Guarded, ready: impl Fn(()) -> bool) -> Result<(), Error> {
+fn wait_ready(what: &'static str, process: &mut Guarded, ready: impl Fn() -> bool) -> Result<(), Error> {
     let begun = now();
     loop {
-        if ready(()) {
+        if ready() {
             return Ok(());
         }
         if process.has_ended() || begun.elapsed() > PATIENCE {

@@ -33,7 +33,7 @@ async fn main() -> ExitCode {
     tokio::select! {
         () = interrupted => {
             println!("\nstopping");
-            ExitCode::from(if once { 1 } else { 0 })
+            ExitCode::from(u8::from(once))
         }
         done = show(once) => match done {
             Ok(()) => ExitCode::SUCCESS,

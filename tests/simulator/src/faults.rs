@@ -11,7 +11,7 @@ pub enum Effect {
     DropAfter,
     /// It is done, and the answer breaks off in the middle.
     Truncate,
-    /// The answer comes late.
+    /// It is done at once, but the answer comes late.
     Slow(Duration),
     /// Nothing is done; this is answered.
     Status {

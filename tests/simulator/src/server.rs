@@ -74,7 +74,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Shared {
     /// Milliseconds since 1970.
-    #[allow(clippy::disallowed_methods, reason = "the simulator's one clock")]
+    #[allow(
+        clippy::disallowed_methods,
+        clippy::unused_self,
+        reason = "the simulator's one clock"
+    )]
     pub(crate) fn now(&self) -> Millis {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
@@ -220,9 +224,6 @@ async fn answer(
         return json_response(&by_hand(&shared, &request), None);
     }
     let effect = strike(&mut lock(&shared.faults), &request.method, &request.path);
-    if let Some(Effect::Slow(pause)) = &effect {
-        tokio::time::sleep(*pause).await;
-    }
     let account = lock(&shared.world).account_of(request.authorization.as_deref(), shared.now());
     let done = match &effect {
         Some(Effect::DropBefore | Effect::Status { .. }) => None,
@@ -236,6 +237,9 @@ async fn answer(
         )
         | None => Some(lock(&shared.world).apply(&request, shared.now())),
     };
+    if let Some(Effect::Slow(pause)) = &effect {
+        tokio::time::sleep(*pause).await;
+    }
     let response = respond(&shared, effect, done);
     lock(&shared.journal).requests.push(Entry {
         at: shared.now(),

@@ -284,7 +284,7 @@ impl World {
         if self.channels.get(id).is_some_and(|channel| channel.deleted) {
             return Err(error(400, "CHANNEL_DELETED", "The channel was deleted before", &[]));
         }
-        self.emit(id, "channel.delete", json!({"channel_id": id}), now);
+        self.emit(id, "channel.delete", &json!({"channel_id": id}), now);
         if let Some(channel) = self.channels.get_mut(id) {
             channel.deleted = true;
             channel.chats_deleted = with_chats;

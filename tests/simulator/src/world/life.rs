@@ -96,7 +96,7 @@ impl World {
         self.emit(
             &id,
             "channel.create",
-            json!({"channel_id": id, "transport": transport}),
+            &json!({"channel_id": id, "transport": transport}),
             now,
         );
         if self.timings.start == 0 {
@@ -186,7 +186,7 @@ impl World {
         status.clone_into(&mut channel.status);
         channel.reason = reason.map(str::to_owned);
         let item = json!({"channel_id": id, "status": status, "reason": reason});
-        self.emit(id, "channel.status_update", item, now);
+        self.emit(id, "channel.status_update", &item, now);
     }
 
     pub(crate) fn show_qr(&mut self, id: &str, count: u32, now: Millis) {
@@ -201,7 +201,7 @@ impl World {
         };
         let transport = channel.transport.clone();
         let item = json!({"channel_id": id, "platform": transport, "qr_code": picture::data_uri(&payload)});
-        self.emit(id, "channel.qr_update", item, now);
+        self.emit(id, "channel.qr_update", &item, now);
     }
 
     /// Starts a channel anew.

@@ -211,7 +211,7 @@ impl World {
         }
     }
 
-    pub(crate) fn emit(&mut self, id: &str, event: &str, item: Value, now: Millis) {
+    pub(crate) fn emit(&mut self, id: &str, event: &str, item: &Value, now: Millis) {
         let Some(channel) = self.channels.get(id) else { return };
         let account = channel.account.clone();
         let key = format!("key-{}", self.next());

@@ -130,7 +130,7 @@ impl World {
         if !self.channels.contains_key(id) {
             return Err(PersonError::NoChannel);
         }
-        self.emit(id, "channel.delete", json!({"channel_id": id}), now);
+        self.emit(id, "channel.delete", &json!({"channel_id": id}), now);
         self.channels.remove(id);
         Ok(())
     }
