@@ -1,9 +1,7 @@
 //! Kubernetes events: best effort, never in the way of a pass.
 
-use kube::{
-    Resource,
-    runtime::events::{Event, EventType, Recorder, Reporter},
-};
+use kube::Resource;
+use kube_runtime::events::{Event, EventType, Recorder, Reporter};
 
 /// One recorder for the life of the process: repeats become one series only if they come from the same one.
 #[derive(Clone)]

@@ -3,13 +3,11 @@
 use std::{fmt::Debug, hash::Hash};
 
 use futures::{StreamExt, TryStreamExt};
-use kube::{
-    Api, Resource, ResourceExt,
-    runtime::{
-        WatchStreamExt,
-        reflector::{self, Store},
-        watcher::{self, Event, watcher},
-    },
+use kube::{Api, Resource, ResourceExt};
+use kube_runtime::{
+    WatchStreamExt,
+    reflector::{self, Store},
+    watcher::{self, Event, watcher},
 };
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;

@@ -6,7 +6,8 @@ use std::{
 };
 
 use futures::FutureExt;
-use kube::{ResourceExt, runtime::controller::Action};
+use kube::ResourceExt;
+use kube_runtime::controller::Action;
 
 use super::{
     account_status,

@@ -3,11 +3,8 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::{
-    ResourceExt,
-    core::PartialObjectMeta,
-    runtime::reflector::{ObjectRef, Store},
-};
+use kube::{ResourceExt, core::PartialObjectMeta};
+use kube_runtime::reflector::{ObjectRef, Store};
 
 use crate::{
     api::{AccountRef, WazzupAccount, WazzupChannel},

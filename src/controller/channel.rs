@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::FutureExt;
-use kube::{ResourceExt, runtime::controller::Action};
+use kube::ResourceExt;
+use kube_runtime::controller::Action;
 
 use super::{
     act::{self, Acted, PassError},

@@ -3,7 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use kube::{Resource, runtime::reflector::ObjectRef};
+use kube::Resource;
+use kube_runtime::reflector::ObjectRef;
 
 use super::caches::Key;
 

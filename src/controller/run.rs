@@ -4,13 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::{
-    Api, ResourceExt,
-    core::PartialObjectMeta,
-    runtime::{
-        controller::{Config, applier},
-        watcher,
-    },
+use kube::{Api, ResourceExt, core::PartialObjectMeta};
+use kube_runtime::{
+    controller::{Config, applier},
+    watcher,
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    Account, Call, Claim, DeletionPolicy, Look, Management, Need, Note, Plan, Progress, Remote, Seen, SinkOrder,
+    Account, Call, Claim, DeletionPolicy, Look, Management, Need, Note, Plan, Progress, Remote, Seen, SinkOrder, Stall,
     Verdict, Wake, Wish,
-    create::{Absence, Found, absence, found, newcomers, remaining},
+    create::{Absence, Found, absence, found, newcomers, remaining, requested},
     seen::RefusedCall,
     words,
 };
@@ -35,7 +35,7 @@ pub(super) fn plan(seen: &Seen) -> Plan {
                 "the spec cannot be read ({why}), so it cannot be told what to delete; to leave the channel: {}",
                 words::abandon_command(&seen.object)
             );
-            return say(seen, Verdict::Person(Need::FixCredentials, message), Wake::OnChange);
+            return say(seen, Verdict::Stalled(Stall::InvalidSpec, message), Wake::OnChange);
         }
     };
     if let Claim::HeldBy(holder) = &seen.claim {
@@ -138,22 +138,19 @@ fn search(seen: &Seen, wish: &Wish) -> Plan {
         );
     };
     let newcomers = newcomers(look, intent);
-    match found(wish, look, intent, &newcomers) {
-        Found::One(id) => {
-            let mut memory = seen.memory.clone();
-            memory.channel_id = Some(id.clone());
-            Plan {
-                note: Some(Note::RecordId(id)),
-                ..Plan::say(
-                    memory,
-                    Verdict::Waiting(
-                        Progress::Deleting,
-                        "the channel was found and will be deleted".to_owned(),
-                    ),
-                    Wake::After(Duration::ZERO),
-                )
-            }
+    let answer = seen.object.requests.resolve_create.as_ref();
+    if requested(answer, seen.memory.handled.resolve_create.as_ref()) {
+        if answer.is_some_and(|answer| answer == "create") {
+            return release(seen, "a person said that no channel was made");
         }
+        if let Some(chosen) =
+            (look.unclaimed.iter()).find(|channel| Some(channel.id.as_str()) == answer.map(String::as_str))
+        {
+            return delete_found(seen, chosen.id.clone());
+        }
+    }
+    match found(wish, look, intent, &newcomers) {
+        Found::One(id) => delete_found(seen, id),
         Found::Several => {
             let message = format!(
                 "{}; or leave them all at Wazzup: {}",
@@ -163,6 +160,20 @@ fn search(seen: &Seen, wish: &Wish) -> Plan {
             say(seen, Verdict::Person(Need::ChooseChannel, message), Wake::OnChange)
         }
         Found::None => nothing_found(seen, wish, look, intent),
+    }
+}
+
+/// The id is recorded first, so that a crash cannot forget which channel goes.
+fn delete_found(seen: &Seen, id: ChannelId) -> Plan {
+    let mut memory = seen.memory.clone();
+    memory.channel_id = Some(id.clone());
+    let verdict = Verdict::Waiting(
+        Progress::Deleting,
+        "the channel was found and will be deleted".to_owned(),
+    );
+    Plan {
+        note: Some(Note::RecordId(id)),
+        ..Plan::say(memory, verdict, Wake::After(Duration::ZERO))
     }
 }
 

@@ -1,0 +1,302 @@
+//! Creating without duplicates.
+
+use super::super::{
+    Account, AccountTrouble, Call, Claim, Look, Management, Need, Note, Refusal, RefusedCall, Remote, Sink, Supply,
+    Verdict, Webhooks,
+};
+use super::stage::{at, fresh, gist, id, look, looked, need, planned, remote, unclear, wished, words};
+use crate::model::{Fault, NotSent, Transport};
+
+/// Past the grace, and seen missing once already, long enough ago.
+fn settled(transport: Transport) -> super::super::Seen {
+    let mut seen = unclear(transport, 200);
+    seen.memory.missing_since = Some(at(-10));
+    seen
+}
+
+#[test]
+fn a_new_object_opens_an_intent_and_creates() {
+    for transport in Transport::ALL {
+        let plan = planned(&fresh(transport));
+        let expected = match transport {
+            Transport::Telegram | Transport::MaxBot | Transport::InstApi | Transport::Avito => {
+                "intent, create alone, Creating"
+            }
+            Transport::Vk => "intent, link, Creating",
+            Transport::Whatsapp | Transport::Tgapi | Transport::Viber | Transport::Max | Transport::Wapi => {
+                "intent, create, Creating"
+            }
+        };
+        assert_eq!(gist(&plan), expected, "{transport}");
+    }
+}
+
+#[test]
+fn the_intent_holds_its_time_a_nonce_and_what_nobody_claimed_then() {
+    let mut seen = fresh(Transport::Telegram);
+    looked(&mut seen).unclaimed = ["b", "a"]
+        .map(|word| remote(word, Transport::Telegram, "active", None))
+        .to_vec();
+    let Some(Note::OpenIntent(intent)) = planned(&seen).note else {
+        panic!("no intent");
+    };
+    assert_eq!((intent.at, intent.nonce.as_str()), (seen.now, "nonce"));
+    assert_eq!(intent.baseline, [id("a"), id("b")]);
+    assert!(!intent.baseline_cut);
+    looked(&mut seen).unclaimed = (0..60)
+        .map(|number| remote(&format!("c{number}"), Transport::Telegram, "active", None))
+        .collect();
+    let Some(Note::OpenIntent(intent)) = planned(&seen).note else {
+        panic!("no intent");
+    };
+    assert_eq!((intent.baseline.len(), intent.baseline_cut), (50, true));
+}
+
+#[test]
+fn nothing_is_created_before_all_it_takes_is_there() {
+    let telegram = |change: &dyn Fn(&mut super::super::Seen)| {
+        let mut seen = fresh(Transport::Telegram);
+        change(&mut seen);
+        gist(&planned(&seen))
+    };
+    assert_eq!(
+        telegram(&|seen| seen.wish = Err("spec.x is wrong".into())),
+        "Stalled/InvalidSpec"
+    );
+    assert_eq!(telegram(&|seen| seen.account = Account::Pending), "Unsettled");
+    let trouble = |trouble| move |seen: &mut super::super::Seen| seen.account = Account::Trouble(trouble, "why".into());
+    assert_eq!(telegram(&trouble(AccountTrouble::NotFound)), "AccountNotFound");
+    assert_eq!(telegram(&trouble(AccountTrouble::NotAllowed)), "AccountNotAllowed");
+    assert_eq!(
+        telegram(&trouble(AccountTrouble::NotAuthenticated)),
+        "AccountNotAuthenticated"
+    );
+    assert_eq!(telegram(&trouble(AccountTrouble::Invalid)), "AccountNotAuthenticated");
+    assert_eq!(
+        telegram(&|seen| seen.claim = Claim::HeldBy("a/b".into())),
+        "Stalled/ChannelClaimed"
+    );
+    assert_eq!(telegram(&|seen| seen.sink = Sink::Foreign), "Stalled/QrSinkNameTaken");
+    assert_eq!(telegram(&|seen| seen.remote = Remote::NotAsked), "Unsettled");
+    assert_eq!(
+        telegram(&|seen| seen.credentials = Supply::Missing("Secret bot".into())),
+        "FixCredentials"
+    );
+    assert_eq!(
+        telegram(&|seen| seen.credentials = Supply::Hidden("forbidden".into())),
+        "Creating"
+    );
+    assert_eq!(
+        telegram(&|seen| seen.credentials = Supply::NotNeeded),
+        "Stalled/InvalidSpec"
+    );
+    let hidden = Fault::NotSent {
+        kind: NotSent::Connect,
+        why: "refused".into(),
+    };
+    assert_eq!(
+        telegram(&|seen| seen.remote = Remote::Hidden {
+            fault: hidden.clone(),
+            in_a_row: 1
+        }),
+        "CannotLook"
+    );
+}
+
+#[test]
+fn webhooks_come_first_where_a_qr_will_come_and_nowhere_else() {
+    for transport in Transport::ALL {
+        for (webhooks, expected) in [
+            (Webhooks::Pending, "SubscribingWebhooks"),
+            (Webhooks::Off, "EnableWebhooks"),
+        ] {
+            let mut seen = fresh(transport);
+            seen.account = Account::Usable { webhooks };
+            let plan = planned(&seen);
+            let qr = matches!(transport.login(), crate::model::Login::Qr);
+            assert_eq!(gist(&plan) == expected, qr, "{transport}: {}", gist(&plan));
+        }
+    }
+}
+
+#[test]
+fn a_refused_create_waits_for_new_credentials_a_new_manifest_or_an_hour() {
+    let refused = |age: i64| {
+        let mut seen = fresh(Transport::Telegram);
+        seen.object.observed_generation = 1;
+        seen.memory.credentials_hash = Some("k:1".into());
+        seen.memory.refusal = Some(Refusal {
+            call: RefusedCall::Create,
+            at: at(-age),
+            words: "bad token".into(),
+        });
+        seen
+    };
+    let plan = planned(&refused(60));
+    assert_eq!(gist(&plan), "RefusedCredentials");
+    assert!(words(&plan).contains("bad token"));
+    let mut changed = refused(60);
+    changed.credentials = Supply::Present { hash: "k:2".into() };
+    let mut edited = refused(60);
+    edited.object.generation = 2;
+    let mut asked = refused(60);
+    asked.object.requests.recreate = Some("now".into());
+    for seen in [changed, edited, asked, refused(3_600)] {
+        assert_eq!(gist(&planned(&seen)), "intent, create alone, Creating");
+    }
+    let mut qr = refused(60);
+    qr.wish = Ok(super::stage::wish(Transport::Whatsapp));
+    qr.memory.credentials_hash = None;
+    assert_eq!(gist(&planned(&qr)), "Stalled/Rejected");
+}
+
+#[test]
+fn an_unclear_create_is_made_again_only_after_the_grace_and_two_healthy_lists() {
+    assert_eq!(
+        gist(&planned(&unclear(Transport::Telegram, 5))),
+        "Creating",
+        "within the grace"
+    );
+    let first = planned(&unclear(Transport::Telegram, 200));
+    assert_eq!(gist(&first), "Creating", "the first list");
+    assert_eq!(first.memory.missing_since, Some(at(0)));
+    assert_eq!(
+        gist(&planned(&settled(Transport::Telegram))),
+        "intent, create alone, Creating"
+    );
+    let mut empty = settled(Transport::Telegram);
+    looked(&mut empty).empty = true;
+    assert_eq!(
+        gist(&planned(&empty)),
+        "intent, create alone, Creating",
+        "an empty list counts here"
+    );
+    let mut torn = settled(Transport::Telegram);
+    looked(&mut torn).complete = false;
+    assert_eq!(
+        gist(&planned(&torn)),
+        "Creating",
+        "a list with unreadable items proves nothing"
+    );
+    let mut back = settled(Transport::Telegram);
+    back.now = at(-1_000);
+    assert_eq!(
+        gist(&planned(&back)),
+        "Creating",
+        "a clock that went back proves nothing"
+    );
+}
+
+#[test]
+fn one_newcomer_is_ours_at_once() {
+    for transport in Transport::ALL {
+        let mut seen = unclear(transport, 5);
+        looked(&mut seen).unclaimed = vec![
+            remote("old", transport, "active", None),
+            remote("new", transport, "init", Some("qr")),
+        ];
+        let plan = planned(&seen);
+        assert_eq!(gist(&plan), "record new, Connecting", "{transport}");
+        assert_eq!(plan.memory.channel_id, Some(id("new")));
+    }
+}
+
+#[test]
+fn a_scanned_qr_channel_cannot_be_ours_and_is_asked_about() {
+    let mut seen = unclear(Transport::Whatsapp, 5);
+    looked(&mut seen).unclaimed = vec![remote("new", Transport::Whatsapp, "active", None)];
+    let plan = planned(&seen);
+    assert_eq!(gist(&plan), "ChooseChannel");
+    assert!(words(&plan).contains("new") && words(&plan).contains("resolve-create"));
+}
+
+#[test]
+fn unscanned_qr_channels_are_interchangeable_up_to_the_number_of_open_intents() {
+    let of = |newcomers: usize, other_intents: usize, transport: Transport| {
+        let mut seen = unclear(transport, 5);
+        let look: &mut Look = looked(&mut seen);
+        look.other_intents = other_intents;
+        look.unclaimed = (0..newcomers)
+            .map(|number| remote(&format!("n{number}"), transport, "init", Some("qr")))
+            .collect();
+        gist(&planned(&seen))
+    };
+    assert_eq!(of(2, 1, Transport::Max), "record n0, Connecting");
+    assert_eq!(of(2, 0, Transport::Max), "ChooseChannel");
+    assert_eq!(
+        of(1, 1, Transport::Telegram),
+        "ChooseChannel",
+        "bots are not interchangeable"
+    );
+    assert_eq!(of(2, 1, Transport::Telegram), "ChooseChannel");
+}
+
+#[test]
+fn an_intent_that_could_not_hold_every_id_never_adopts_by_itself() {
+    let mut seen = unclear(Transport::Telegram, 5);
+    seen.object.intent.as_mut().unwrap().baseline_cut = true;
+    looked(&mut seen).unclaimed = vec![remote("new", Transport::Telegram, "init", None)];
+    assert_eq!(gist(&planned(&seen)), "ChooseChannel");
+}
+
+#[test]
+fn a_persons_answer_decides_once() {
+    let mut seen = unclear(Transport::Telegram, 5);
+    looked(&mut seen).unclaimed = ["a", "b"]
+        .map(|word| remote(word, Transport::Telegram, "init", None))
+        .to_vec();
+    assert_eq!(gist(&planned(&seen)), "ChooseChannel");
+    seen.object.requests.resolve_create = Some("b".into());
+    let plan = planned(&seen);
+    assert_eq!(gist(&plan), "record b, Connecting");
+    assert_eq!(plan.memory.handled.resolve_create.as_deref(), Some("b"));
+    seen.object.requests.resolve_create = Some("none-of-them".into());
+    let plan = planned(&seen);
+    assert_eq!(gist(&plan), "ChooseChannel");
+    assert!(words(&plan).starts_with("'none-of-them' is no unclaimed telegram channel"));
+    seen.object.requests.resolve_create = Some("create".into());
+    let plan = planned(&seen);
+    assert_eq!(gist(&plan), "intent, create alone, Creating");
+    assert_eq!(plan.memory.handled.resolve_create.as_deref(), Some("create"));
+    seen.memory.handled.resolve_create = Some("create".into());
+    assert_eq!(gist(&planned(&seen)), "ChooseChannel", "an answer serves once");
+}
+
+#[test]
+fn a_login_link_is_asked_for_again_when_its_answer_was_lost() {
+    let mut seen = unclear(Transport::Vk, 5);
+    assert_eq!(gist(&planned(&seen)), "link, Creating");
+    seen.memory.link_at = Some(at(-5));
+    assert_eq!(gist(&planned(&seen)), "FollowLink");
+    seen.object.requests.reinit = Some("now".into());
+    assert_eq!(gist(&planned(&seen)), "link, Creating");
+}
+
+#[test]
+fn a_suspended_or_observed_object_creates_nothing_and_says_what_it_would() {
+    let mut seen = fresh(Transport::Telegram);
+    wished(&mut seen).suspend = true;
+    let plan = planned(&seen);
+    assert_eq!(gist(&plan), "Suspended");
+    assert_eq!(words(&plan), "would create the channel");
+    let mut seen = fresh(Transport::Telegram);
+    wished(&mut seen).management = Management::Observe;
+    wished(&mut seen).adopt = Some(id("theirs"));
+    seen.remote = Remote::Looked(Look {
+        mine: Some(remote("theirs", Transport::Telegram, "disabled", Some("unauthorized"))),
+        ..look()
+    });
+    let plan = planned(&seen);
+    assert_eq!(gist(&plan), "Observed");
+    assert!(plan.note.is_none(), "no finalizer on what is never deleted");
+    assert!(plan.verdict != Verdict::Connected && need(&plan) != Some(Need::ChannelGone));
+}
+
+#[test]
+fn creates_with_credentials_run_alone() {
+    for transport in Transport::ALL {
+        if let Some(Call::Create { alone }) = planned(&fresh(transport)).call {
+            assert_eq!(alone, !transport.credential_keys().is_empty(), "{transport}");
+        }
+    }
+}

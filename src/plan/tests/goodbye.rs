@@ -1,0 +1,187 @@
+//! Letting a channel go.
+
+use super::super::{
+    Account, AccountTrouble, Claim, DeletionPolicy, Management, Refusal, RefusedCall, Remote, Seen, Supply, Webhooks,
+};
+use super::stage::{at, fresh, gist, id, known, looked, planned, remote, unclear, wished, words};
+use crate::model::{Fault, Transport};
+
+fn deleting(mut seen: Seen) -> Seen {
+    seen.object.deleting = true;
+    seen
+}
+
+fn with(mut seen: Seen, change: impl FnOnce(&mut Seen)) -> Seen {
+    change(&mut seen);
+    seen
+}
+
+#[test]
+fn policy_decides_what_becomes_of_the_channel() {
+    let gone = deleting(known(Transport::Telegram, "active", None));
+    let rows: &[(Option<DeletionPolicy>, bool, &str)] = &[
+        (None, false, "delete mine, Deleting"),
+        (Some(DeletionPolicy::Delete), false, "delete mine, Deleting"),
+        (
+            Some(DeletionPolicy::DeleteWithChats),
+            false,
+            "delete mine with chats, Deleting",
+        ),
+        (Some(DeletionPolicy::Retain), false, "release, Gone"),
+        (None, true, "release, Gone"),
+        (Some(DeletionPolicy::Delete), true, "delete mine, Deleting"),
+    ];
+    for (policy, adopted, expected) in rows {
+        let seen = with(gone.clone(), |seen| {
+            wished(seen).deletion = *policy;
+            wished(seen).adopt = adopted.then(|| id("mine"));
+        });
+        assert_eq!(gist(&planned(&seen)), *expected, "{policy:?} adopted {adopted}");
+    }
+    let observed = with(gone, |seen| {
+        wished(seen).management = Management::Observe;
+        wished(seen).deletion = Some(DeletionPolicy::Delete);
+    });
+    assert_eq!(gist(&planned(&observed)), "release, Gone");
+}
+
+#[test]
+fn keeping_the_channel_needs_no_service_at_all() {
+    let seen = with(deleting(known(Transport::Telegram, "active", None)), |seen| {
+        wished(seen).deletion = Some(DeletionPolicy::Retain);
+        seen.account = Account::Trouble(AccountTrouble::NotFound, "no account".into());
+        seen.remote = Remote::NotAsked;
+    });
+    assert_eq!(gist(&planned(&seen)), "release, Gone");
+}
+
+#[test]
+fn an_object_that_never_made_anything_goes_at_once() {
+    let held = with(deleting(fresh(Transport::Telegram)), |seen| {
+        seen.object.finalizer = true
+    });
+    assert_eq!(gist(&planned(&held)), "release, Gone");
+    let unreadable = with(held, |seen| seen.wish = Err("spec.transport is missing".into()));
+    assert_eq!(gist(&planned(&unreadable)), "release, Gone");
+}
+
+#[test]
+fn deletion_works_while_suspended_and_without_the_sink_or_the_secret() {
+    let seen = with(deleting(known(Transport::Whatsapp, "init", Some("qr"))), |seen| {
+        wished(seen).suspend = true;
+        seen.credentials = Supply::Missing("Secret".into());
+        seen.account = Account::Usable {
+            webhooks: Webhooks::Off,
+        };
+    });
+    assert_eq!(gist(&planned(&seen)), "delete mine, Deleting");
+}
+
+#[test]
+fn abandoning_and_uninstalling_leave_the_channel() {
+    for change in [
+        (|seen: &mut Seen| seen.object.abandon = true) as fn(&mut Seen),
+        |seen: &mut Seen| seen.object.kind_terminating = true,
+        |seen: &mut Seen| seen.claim = Claim::HeldBy("a/b".into()),
+    ] {
+        let seen = with(deleting(known(Transport::Telegram, "active", None)), change);
+        assert_eq!(gist(&planned(&seen)), "release, Gone");
+    }
+}
+
+#[test]
+fn without_its_account_a_deletion_waits_and_says_the_way_out() {
+    let seen = with(deleting(known(Transport::Telegram, "active", None)), |seen| {
+        seen.account = Account::Trouble(AccountTrouble::NotAuthenticated, "Secret acme is missing".into());
+    });
+    let plan = planned(&seen);
+    assert_eq!(gist(&plan), "FixCredentials");
+    assert!(words(&plan).contains("Secret acme is missing; mend the account"));
+    assert!(words(&plan).contains("wazzup24.com/abandon=true"));
+    let plan = planned(&with(seen, |seen| seen.object.namespace_terminating = true));
+    assert!(!words(&plan).contains("mend the account"), "{}", words(&plan));
+    assert!(words(&plan).contains("wazzup24.com/abandon=true"));
+}
+
+#[test]
+fn a_spec_that_cannot_be_read_stalls_the_deletion_of_a_made_channel_and_says_the_way_out() {
+    let seen = with(deleting(known(Transport::Telegram, "active", None)), |seen| {
+        seen.wish = Err("spec.deletionPolicy is wrong".into());
+    });
+    let plan = planned(&seen);
+    assert_eq!(gist(&plan), "Stalled/InvalidSpec");
+    assert!(words(&plan).contains("abandon=true"));
+}
+
+#[test]
+fn a_refused_deletion_is_repeated_after_a_pause() {
+    let refused = |age: i64| {
+        with(deleting(known(Transport::Telegram, "active", None)), |seen| {
+            seen.memory.refusal = Some(Refusal {
+                call: RefusedCall::Delete,
+                at: at(-age),
+                words: "busy".into(),
+            });
+        })
+    };
+    let plan = planned(&refused(3));
+    assert_eq!(gist(&plan), "Deleting");
+    assert!(words(&plan).contains("busy"));
+    assert_eq!(gist(&planned(&refused(10))), "delete mine, Deleting");
+}
+
+#[test]
+fn what_an_unclear_create_may_have_made_is_searched_before_the_object_goes() {
+    let young = deleting(unclear(Transport::Telegram, 5));
+    assert_eq!(gist(&planned(&young)), "Deleting");
+    let found = with(young.clone(), |seen| {
+        looked(seen).unclaimed = vec![remote("new", Transport::Telegram, "init", None)];
+    });
+    assert_eq!(gist(&planned(&found)), "record new, Deleting");
+    let hidden = with(young.clone(), |seen| {
+        seen.remote = Remote::Hidden {
+            fault: Fault::Unclear { why: "timeout".into() },
+            in_a_row: 9,
+        };
+    });
+    assert_eq!(gist(&planned(&hidden)), "Deleting");
+    let proven = with(deleting(unclear(Transport::Telegram, 200)), |seen| {
+        seen.memory.missing_since = Some(at(-10));
+    });
+    assert_eq!(gist(&planned(&proven)), "release, Gone");
+    assert_eq!(
+        gist(&planned(&deleting(unclear(Transport::Vk, 5)))),
+        "release, Gone",
+        "a link makes nothing"
+    );
+}
+
+#[test]
+fn a_person_decides_which_channel_of_several_goes_with_the_object() {
+    let several = with(deleting(unclear(Transport::Telegram, 5)), |seen| {
+        looked(seen).unclaimed = ["a", "b"]
+            .map(|word| remote(word, Transport::Telegram, "init", None))
+            .to_vec();
+    });
+    let plan = planned(&several);
+    assert_eq!(gist(&plan), "ChooseChannel");
+    assert!(words(&plan).contains("abandon=true"));
+    let answered = |answer: &str| {
+        let answer = answer.to_owned();
+        gist(&planned(&with(several.clone(), |seen| {
+            seen.object.requests.resolve_create = Some(answer);
+        })))
+    };
+    assert_eq!(answered("b"), "record b, Deleting");
+    assert_eq!(answered("create"), "release, Gone");
+    assert_eq!(answered("elsewhere"), "ChooseChannel");
+    let old = with(several, |seen| {
+        seen.object.requests.resolve_create = Some("create".into());
+        seen.memory.handled.resolve_create = Some("create".into());
+    });
+    assert_eq!(
+        gist(&planned(&old)),
+        "ChooseChannel",
+        "an answer to an earlier question is none to this one"
+    );
+}

@@ -1,0 +1,10 @@
+//! Tables and laws of the planner.
+//!
+//! `stage` builds what was seen, from a calm default; each table changes only what its rows are about.
+//! `laws` draws everything at random.
+
+mod create;
+mod gone;
+mod goodbye;
+mod login;
+mod stage;
