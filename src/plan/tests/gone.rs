@@ -74,7 +74,7 @@ fn a_person_can_ask_for_a_new_one() {
     let plan = planned(&seen);
     assert_eq!(gist(&plan), "forget, Creating");
     assert_eq!(plan.memory.handled.recreate.as_deref(), Some("now"));
-    assert_eq!(gist(&planned(&written(seen, &plan))).contains("ChannelGone"), false);
+    assert!(!gist(&planned(&written(seen, &plan))).contains("ChannelGone"));
 }
 
 #[test]

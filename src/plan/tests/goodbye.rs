@@ -58,7 +58,7 @@ fn keeping_the_channel_needs_no_service_at_all() {
 #[test]
 fn an_object_that_never_made_anything_goes_at_once() {
     let held = with(deleting(fresh(Transport::Telegram)), |seen| {
-        seen.object.finalizer = true
+        seen.object.finalizer = true;
     });
     assert_eq!(gist(&planned(&held)), "release, Gone");
     let unreadable = with(held, |seen| seen.wish = Err("spec.transport is missing".into()));
