@@ -228,6 +228,16 @@ mod tests {
     }
 
     #[test]
+    fn of_two_objects_made_in_the_same_second_exactly_one_wins() {
+        let claims = Claims::default();
+        for name in ["one", "two"] {
+            claims.update(&channel(name, "2026-01-01T00:00:00Z", Some("x"), None));
+        }
+        let free = ["one", "two"].map(|uid| claims.held_by(&id("x"), uid) == Claim::Free);
+        assert_eq!(free.iter().filter(|free| **free).count(), 1);
+    }
+
+    #[test]
     fn a_claim_made_here_outlives_a_stale_view_and_ends_with_its_object() {
         let claims = Claims::default();
         let object = channel("a", "2026-01-01T00:00:00Z", None, None);

@@ -126,7 +126,11 @@ fn restrain(seen: &Seen, management: Management, suspend: bool, wanted: Plan) ->
     Plan {
         note: if keep_note { wanted.note } else { None },
         memory: super::Memory {
-            channel_id: wanted.memory.channel_id.clone(),
+            channel_id: if keep_note {
+                wanted.memory.channel_id.clone()
+            } else {
+                seen.channel_id().cloned()
+            },
             ..seen.memory.clone()
         },
         call: None,
@@ -136,7 +140,8 @@ fn restrain(seen: &Seen, management: Management, suspend: bool, wanted: Plan) ->
             SinkOrder::Keep
         },
         verdict,
-        wake: wanted.wake,
+        // What was held back has not happened: only a note that was written is worth another look at once.
+        wake: if keep_note { wanted.wake } else { Wake::OnChange },
     }
 }
 

@@ -1,3 +1,5 @@
+//! Pictures are drawn, read and refused as phones would.
+
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
 
 use base64::{Engine, engine::general_purpose::STANDARD};

@@ -1,3 +1,5 @@
+//! The pace of an account under a simulated clock.
+
 #![allow(clippy::disallowed_methods, reason = "tests measure real time")]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What each answer of the service is taken for.
+
 use super::*;
 
 fn answer(status: u16, body: &str) -> Answer {

@@ -1,3 +1,5 @@
+//! Which addresses are ever called.
+
 use super::*;
 
 fn allowed() -> AllowedHosts {

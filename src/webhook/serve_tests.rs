@@ -1,3 +1,5 @@
+//! The receiver, spoken to over a socket.
+
 use std::{net::SocketAddr, sync::atomic::AtomicBool};
 
 use tokio::{

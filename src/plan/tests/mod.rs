@@ -3,8 +3,12 @@
 //! `stage` builds what was seen, from a calm default; each table changes only what its rows are about.
 //! `laws` draws everything at random.
 
+mod account;
 mod create;
 mod gone;
 mod goodbye;
+mod laws;
 mod login;
+mod report;
+mod settle;
 mod stage;

@@ -1,0 +1,307 @@
+//! What is done about an account.
+
+use std::time::Duration;
+
+use super::super::{
+    AccountTrouble, Standing, Webhooks,
+    account::{
+        AccountCall, AccountPlan, AccountSeen, AccountWish, EVENTS, Listing, Row, Rows, Token, WebhookMode, needs_rows,
+        plan,
+    },
+};
+use crate::model::{Fault, Sensitive};
+
+const PREFIX: &str = "https://hooks.example.com/webhooks/key/";
+const URL: &str = "https://hooks.example.com/webhooks/key/token";
+
+fn row(number: usize, event: &str, url: &str) -> Row {
+    Row {
+        id: format!("row-{number}"),
+        event: event.into(),
+        url: Sensitive::new(url.into()),
+    }
+}
+
+fn all_rows() -> Vec<Row> {
+    EVENTS
+        .iter()
+        .enumerate()
+        .map(|(number, event)| row(number, event, URL))
+        .collect()
+}
+
+/// A managed account whose list came and whose subscription is whole.
+fn calm() -> AccountSeen {
+    AccountSeen {
+        deleting: false,
+        finalizer: true,
+        wish: Ok(AccountWish {
+            mode: WebhookMode::Managed,
+            suspend: false,
+        }),
+        token: Token::Present,
+        listing: Listing::Listed { unreadable: 0 },
+        url: Some(Sensitive::new(URL.into())),
+        url_prefix: Some(PREFIX.into()),
+        rows: Rows::Listed(all_rows()),
+        known_rows: Vec::new(),
+        dependents: Vec::new(),
+    }
+}
+
+fn with(change: impl FnOnce(&mut AccountSeen)) -> AccountPlan {
+    let mut seen = calm();
+    change(&mut seen);
+    plan(&seen)
+}
+
+/// `type=status/reason`
+fn lines(plan: &AccountPlan) -> Vec<String> {
+    let facts = plan.facts.as_deref().unwrap_or_default();
+    facts
+        .iter()
+        .map(|fact| format!("{}={:?}/{}", fact.kind, fact.standing, fact.reason))
+        .collect()
+}
+
+fn mode(seen: &mut AccountSeen, mode: WebhookMode) {
+    seen.wish = Ok(AccountWish { mode, suspend: false });
+}
+
+fn denied() -> Fault {
+    Fault::Denied {
+        status: 401,
+        words: "bad token".into(),
+    }
+}
+
+fn unclear() -> Fault {
+    Fault::Unclear { why: "deadline".into() }
+}
+
+#[test]
+fn a_whole_account_is_ready_and_left_alone() {
+    let plan = plan(&calm());
+    assert_eq!(
+        lines(&plan),
+        [
+            "Ready=True/Listed",
+            "Authenticated=True/TokenAccepted",
+            "WebhooksSubscribed=True/Subscribed"
+        ]
+    );
+    assert_eq!((plan.call, plan.finalizer, plan.trouble), (None, None, None));
+    assert_eq!(plan.webhooks, Some(Webhooks::Ready));
+    assert_eq!(with(|seen| seen.finalizer = false).finalizer, Some(true));
+}
+
+#[test]
+fn a_spec_that_cannot_be_read_and_a_token_that_is_not_there_say_so_and_stop_the_channels() {
+    let invalid = with(|seen| seen.wish = Err("spec.apiUrl is wrong".into()));
+    assert_eq!(lines(&invalid), ["Ready=False/InvalidSpec", "Stalled=True/InvalidSpec"]);
+    assert_eq!(
+        invalid.trouble,
+        Some((AccountTrouble::Invalid, "spec.apiUrl is wrong".into()))
+    );
+    for (token, reason) in [
+        (Token::Missing("Secret t is not there".into()), "SecretNotFound"),
+        (Token::Hidden("forbidden".into()), "SecretUnreadable"),
+    ] {
+        let plan = with(|seen| seen.token = token);
+        assert_eq!(lines(&plan)[1], format!("Authenticated=False/{reason}"));
+        assert!(matches!(plan.trouble, Some((AccountTrouble::NotAuthenticated, _))));
+        assert_eq!(plan.call, None);
+    }
+}
+
+#[test]
+fn a_refused_token_is_said_with_the_services_words() {
+    let plan = with(|seen| {
+        seen.listing = Listing::Failed {
+            fault: denied(),
+            in_a_row: 1,
+        };
+    });
+    assert_eq!(lines(&plan)[1], "Authenticated=False/TokenRefused");
+    let (_, why) = plan.trouble.unwrap();
+    assert!(why.contains("bad token") && why.contains("store a valid one"), "{why}");
+}
+
+#[test]
+fn who_cannot_look_says_so_after_three_times_and_changes_nothing() {
+    for (in_a_row, said) in [(1, false), (2, false), (3, true), (50, true)] {
+        let plan = with(|seen| {
+            seen.listing = Listing::Failed {
+                fault: unclear(),
+                in_a_row,
+            };
+        });
+        assert_eq!(plan.facts.is_some(), said);
+        assert_eq!(
+            (plan.call.clone(), plan.trouble.clone(), plan.webhooks),
+            (None, None, None)
+        );
+        let unknown = plan.facts.unwrap_or_default();
+        assert!(unknown.iter().all(|fact| fact.standing == Standing::Unknown));
+    }
+    assert_eq!(with(|seen| seen.listing = Listing::NotAsked).facts, None);
+}
+
+#[test]
+fn missing_events_are_subscribed_before_anything_else() {
+    let plan = with(|seen| {
+        let mut rows = all_rows();
+        rows.remove(1);
+        rows.push(row(9, "channel.create", &format!("{PREFIX}old-token")));
+        seen.rows = Rows::Listed(rows);
+    });
+    assert_eq!(plan.call, Some(AccountCall::Subscribe(vec![EVENTS[1]])));
+    assert_eq!(plan.webhooks, Some(Webhooks::Pending));
+    assert_eq!(plan.again, Some(Duration::ZERO));
+}
+
+#[test]
+fn rows_of_ours_that_serve_no_more_go_and_foreign_ones_are_never_touched() {
+    let plan = with(|seen| {
+        let mut rows = all_rows();
+        rows.push(row(7, "channel.create", &format!("{PREFIX}old-token")));
+        rows.push(row(8, "channel.create", "https://elsewhere.example.com/recorded"));
+        rows.push(row(9, "channel.create", "https://elsewhere.example.com/foreign"));
+        rows.push(row(10, "channel.create", URL));
+        seen.rows = Rows::Listed(rows);
+        seen.known_rows = vec!["row-8".into()];
+    });
+    let ids = ["row-7", "row-8", "row-10"].map(str::to_owned).to_vec();
+    assert_eq!(plan.call, Some(AccountCall::Unsubscribe(ids)));
+    assert_eq!(plan.webhooks, Some(Webhooks::Ready), "channels need not wait for that");
+}
+
+#[test]
+fn a_subscription_that_could_not_be_looked_at_leaves_the_channels_as_they_are() {
+    let plan = with(|seen| seen.rows = Rows::Failed(unclear()));
+    assert_eq!(lines(&plan)[2], "WebhooksSubscribed=Unknown/CannotLook");
+    assert_eq!((plan.call, plan.webhooks), (None, None));
+    let plan = with(|seen| seen.rows = Rows::NotAsked);
+    assert_eq!(plan.facts, None, "verified lately: as before");
+}
+
+#[test]
+fn without_a_public_url_a_qr_cannot_arrive_and_the_rest_works() {
+    let plan = with(|seen| {
+        seen.url = None;
+        seen.url_prefix = None;
+        seen.rows = Rows::NotAsked;
+    });
+    assert_eq!(
+        lines(&plan),
+        [
+            "Ready=True/Listed",
+            "Authenticated=True/TokenAccepted",
+            "WebhooksSubscribed=False/NoPublicUrl"
+        ]
+    );
+    assert_eq!(plan.webhooks, Some(Webhooks::Off));
+}
+
+#[test]
+fn other_modes_take_back_what_was_managed_once() {
+    for (of, told, line) in [
+        (
+            WebhookMode::External,
+            Webhooks::Ready,
+            "WebhooksSubscribed=True/External",
+        ),
+        (
+            WebhookMode::Disabled,
+            Webhooks::Off,
+            "WebhooksSubscribed=False/Disabled",
+        ),
+    ] {
+        let plan = with(|seen| mode(seen, of));
+        assert!(matches!(plan.call, Some(AccountCall::Unsubscribe(ref ids)) if ids.len() == EVENTS.len()));
+        assert_eq!((plan.webhooks, lines(&plan)[2].as_str()), (Some(told), line));
+        let plan = with(|seen| {
+            mode(seen, of);
+            seen.rows = Rows::NotAsked;
+        });
+        assert_eq!(plan.call, None);
+    }
+}
+
+#[test]
+fn a_suspended_account_writes_nothing() {
+    for rows in [Vec::new(), all_rows()] {
+        for of in [WebhookMode::Managed, WebhookMode::External, WebhookMode::Disabled] {
+            let plan = with(|seen| {
+                seen.wish = Ok(AccountWish {
+                    mode: of,
+                    suspend: true,
+                });
+                seen.rows = Rows::Listed(rows.clone());
+            });
+            assert_eq!(plan.call, None, "{of:?}");
+        }
+    }
+}
+
+#[test]
+fn an_account_waits_for_its_channels_then_takes_its_subscription_along() {
+    let going = |change: &dyn Fn(&mut AccountSeen)| {
+        with(|seen| {
+            seen.deleting = true;
+            change(seen);
+        })
+    };
+    let waiting = going(&|seen| seen.dependents = vec!["shops/a".into()]);
+    assert_eq!(
+        lines(&waiting),
+        ["Ready=False/WaitingForChannels", "Reconciling=True/WaitingForChannels"]
+    );
+    assert_eq!((waiting.finalizer, waiting.call), (None, None));
+    let unsubscribing = going(&|_| {});
+    assert!(matches!(unsubscribing.call, Some(AccountCall::Unsubscribe(ref ids)) if ids.len() == EVENTS.len()));
+    assert_eq!(unsubscribing.finalizer, None);
+    assert_eq!(
+        going(&|seen| seen.rows = Rows::Listed(Vec::new())).finalizer,
+        Some(false)
+    );
+    let foreign = vec![row(1, "channel.create", "https://elsewhere.example.com")];
+    assert_eq!(
+        going(&|seen| seen.rows = Rows::Listed(foreign.clone())).finalizer,
+        Some(false)
+    );
+    let later = going(&|seen| seen.rows = Rows::Failed(unclear()));
+    assert_eq!(
+        (later.finalizer, lines(&later)[0].as_str()),
+        (None, "Ready=False/Unsubscribing")
+    );
+    let released: [&dyn Fn(&mut AccountSeen); 3] = [
+        &|seen| seen.token = Token::Missing("Secret t is not there".into()),
+        &|seen| seen.rows = Rows::Failed(denied()),
+        &|seen| seen.wish = Err("unreadable".into()),
+    ];
+    for change in &released[..2] {
+        assert_eq!(
+            going(change).finalizer,
+            Some(false),
+            "an account must not hang on its rows"
+        );
+    }
+    assert!(going(released[2]).call.is_some(), "what the spec says matters no more");
+    assert_eq!(going(&|seen| seen.finalizer = false).finalizer, None);
+}
+
+#[test]
+fn rows_are_looked_at_only_where_some_can_be_ours() {
+    for (deleting, mode, has_url, known, expected) in [
+        (false, WebhookMode::Managed, true, 0, true),
+        (false, WebhookMode::Managed, false, 0, false),
+        (true, WebhookMode::Managed, false, 0, true),
+        (false, WebhookMode::External, true, 0, false),
+        (false, WebhookMode::External, true, 1, true),
+        (false, WebhookMode::Disabled, true, 0, false),
+        (true, WebhookMode::Disabled, false, 2, true),
+    ] {
+        assert_eq!(needs_rows(deleting, mode, has_url, known), expected, "{mode:?}");
+    }
+}

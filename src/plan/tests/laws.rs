@@ -1,0 +1,449 @@
+//! Laws that hold whatever was seen: every world is drawn from a tape of random bytes.
+
+use std::time::Duration;
+
+use proptest::{collection::vec, prelude::*};
+
+use super::super::{
+    Account, AccountTrouble, Answer, Call, Claim, DeletionPolicy, ExternalDeletionPolicy, Intent, Look, Management,
+    Memory, Note, Plan, ReadyWhen, Refusal, RefusedCall, ReinitPolicy, Remote, RemoteById, Requests, Seen, Sink,
+    SinkOrder, Supply, Verdict, Wake, Webhooks, Wish, broken_law, plan, settle,
+};
+use super::stage::{at, fresh, id, known, remote, wish, written};
+use crate::model::{ChannelId, CreateOutcome, Fault, NotSent, Phone, RemoteChannel, Transport};
+
+/// Random bytes, read one after the other; zeros when they run out, which is the calmest world.
+struct Tape(std::vec::IntoIter<u8>);
+
+impl Tape {
+    fn byte(&mut self) -> usize {
+        usize::from(self.0.next().unwrap_or(0))
+    }
+
+    fn pick<T: Clone>(&mut self, of: &[T]) -> T {
+        let index = self.byte() % of.len();
+        of[index].clone()
+    }
+
+    fn yes(&mut self) -> bool {
+        self.byte() % 2 == 1
+    }
+
+    fn maybe<T>(&mut self, some: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        self.yes().then(|| some(self))
+    }
+
+    fn time(&mut self) -> jiff::Timestamp {
+        at(self.pick(&[0, -1, -5, -30, -120, -121, -200, -600, -4_000, -90_000, 50]))
+    }
+
+    fn id(&mut self) -> ChannelId {
+        id(self.pick(&["mine", "a", "b", "c"]))
+    }
+
+    fn channel(&mut self, transport: Transport) -> RemoteChannel {
+        let status = self.pick(&["active", "init", "disabled", "paused"]);
+        let reason = self.pick(&[
+            None,
+            Some("qr"),
+            Some("sync"),
+            Some("wait_for_password"),
+            Some("wait_for_code"),
+            Some("blocked"),
+            Some("not_enough_money"),
+            Some("rejected"),
+            Some("unauthorized"),
+            Some("foreignphone"),
+            Some("qridle"),
+            Some("openelsewhere"),
+            Some("tired"),
+        ]);
+        let mut channel = remote(self.id().as_str(), transport, status, reason);
+        channel.phone = self.maybe(|_| "79990000000".into());
+        channel.url = self.maybe(|_| "https://example.com/way-in".into());
+        if self.byte() % 8 == 7 {
+            channel.status = None;
+        }
+        if self.byte() % 16 == 15 {
+            channel.transport = "smoke".into();
+        }
+        channel
+    }
+
+    fn fault(&mut self) -> Fault {
+        let words = "words".to_owned();
+        match self.byte() % 6 {
+            0 => Fault::Denied { status: 401, words },
+            1 => Fault::Missing { words },
+            2 => Fault::Rejected { status: 400, words },
+            3 => Fault::Throttled {
+                retry_after: self.maybe(|_| Duration::from_secs(7)),
+            },
+            4 => Fault::NotSent {
+                kind: NotSent::Connect,
+                why: words,
+            },
+            _ => Fault::Unclear { why: words },
+        }
+    }
+
+    fn word(&mut self) -> Option<String> {
+        self.pick(&[None, Some("one".to_owned()), Some("two".to_owned())])
+    }
+
+    fn requests(&mut self) -> Requests {
+        Requests {
+            reinit: self.word(),
+            sync: self.word(),
+            pairing: self.word(),
+            recreate: self.word(),
+            resolve_create: self.pick(&[None, Some("create".into()), Some("a".into()), Some("zzz".into())]),
+        }
+    }
+
+    fn supply(&mut self) -> Supply {
+        self.pick(&[
+            Supply::NotNeeded,
+            Supply::Missing("Secret bot".into()),
+            Supply::Hidden("forbidden".into()),
+            Supply::Present { hash: "k:1".into() },
+            Supply::Present { hash: "k:2".into() },
+        ])
+    }
+
+    fn wish(&mut self) -> Wish {
+        let mut wish = wish(self.pick(&Transport::ALL));
+        wish.adopt = if self.byte() % 4 == 3 { Some(self.id()) } else { None };
+        wish.management = self.pick(&[Management::Full, Management::Full, Management::Observe]);
+        wish.deletion = self.pick(&[
+            None,
+            Some(DeletionPolicy::Delete),
+            Some(DeletionPolicy::DeleteWithChats),
+            Some(DeletionPolicy::Retain),
+        ]);
+        wish.external_deletion = self.pick(&[
+            None,
+            Some(ExternalDeletionPolicy::Recreate),
+            Some(ExternalDeletionPolicy::Stop),
+        ]);
+        wish.reinit = self.pick(&[ReinitPolicy::Auto, ReinitPolicy::OnRequest]);
+        wish.pairing_phone = self.maybe(|_| Phone::parse("79990000000").unwrap());
+        wish.ready_when = self.pick(&[ReadyWhen::Connected, ReadyWhen::Provisioned]);
+        wish.suspend = self.byte() % 4 == 3;
+        wish
+    }
+
+    fn memory(&mut self) -> Memory {
+        Memory {
+            channel_id: self.maybe(Self::id),
+            was_seen: self.yes(),
+            reinits: self.pick(&[0, 1, 2, 3, 4, u32::MAX]),
+            last_reinit_at: self.maybe(Self::time),
+            credentials_hash: self.pick(&[None, Some("k:1".into()), Some("k:2".into()), Some("old:9".into())]),
+            two_factor_hash: self.pick(&[None, Some("k:1".into()), Some("k:2".into())]),
+            qr_since: self.maybe(Self::time),
+            missing_since: self.maybe(Self::time),
+            loss_believed: self.byte() % 4 == 3,
+            pairing_asked_for: self.maybe(Self::time),
+            pairing_given: self.yes(),
+            link_at: self.maybe(Self::time),
+            url: self.maybe(|_| "https://example.com/way-in".into()),
+            refusal: self.maybe(|tape| Refusal {
+                call: tape.pick(&[
+                    RefusedCall::Create,
+                    RefusedCall::Reinit,
+                    RefusedCall::TwoFactor,
+                    RefusedCall::PairingCode,
+                    RefusedCall::Link,
+                    RefusedCall::Delete,
+                ]),
+                at: tape.time(),
+                words: "words".into(),
+            }),
+            qr_closed_at: self.maybe(Self::time),
+            handled: self.requests(),
+        }
+    }
+
+    fn remote(&mut self, transport: Transport) -> Remote {
+        match self.byte() % 8 {
+            0 => Remote::NotAsked,
+            1 => Remote::Hidden {
+                fault: self.fault(),
+                in_a_row: self.pick(&[1, 2, 3, 99]),
+            },
+            _ => Remote::Looked(Look {
+                mine: self.maybe(|tape| tape.channel(transport)),
+                by_id: match self.byte() % 5 {
+                    0 => RemoteById::NotAsked,
+                    1 => RemoteById::Found(self.channel(transport)),
+                    2 => RemoteById::Hidden(self.fault()),
+                    _ => RemoteById::Missing,
+                },
+                unclaimed: (0..self.byte() % 4).map(|_| self.channel(transport)).collect(),
+                empty: self.byte() % 4 == 3,
+                complete: self.byte() % 4 != 3,
+                other_intents: self.pick(&[0, 0, 1, 2]),
+            }),
+        }
+    }
+
+    fn seen(&mut self) -> Seen {
+        let wish = self.wish();
+        let mut seen = fresh(wish.transport);
+        seen.remote = self.remote(wish.transport);
+        seen.wish = if self.byte() % 16 == 15 {
+            Err("spec.x is wrong".into())
+        } else {
+            Ok(wish)
+        };
+        seen.memory = self.memory();
+        seen.object.channel_id = self.maybe(Self::id);
+        seen.object.deleting = self.byte() % 4 == 3;
+        seen.object.finalizer = self.yes();
+        seen.object.generation = self.pick(&[1, 2]);
+        seen.object.observed_generation = self.pick(&[-1, 1, 2]);
+        seen.object.namespace_terminating = self.byte() % 8 == 7;
+        seen.object.kind_terminating = self.byte() % 8 == 7;
+        seen.object.abandon = self.byte() % 8 == 7;
+        seen.object.requests = self.requests();
+        seen.object.intent = self.maybe(|tape| Intent {
+            at: tape.time(),
+            nonce: "before".into(),
+            baseline: vec![id("a")],
+            baseline_cut: tape.byte() % 4 == 3,
+        });
+        seen.account = match self.byte() % 8 {
+            0 => Account::Pending,
+            1 => Account::Trouble(
+                self.pick(&[
+                    AccountTrouble::NotFound,
+                    AccountTrouble::NotAllowed,
+                    AccountTrouble::NotAuthenticated,
+                    AccountTrouble::Invalid,
+                ]),
+                "why".into(),
+            ),
+            _ => Account::Usable {
+                webhooks: self.pick(&[Webhooks::Ready, Webhooks::Ready, Webhooks::Pending, Webhooks::Off]),
+            },
+        };
+        seen.claim = match self.byte() % 8 {
+            0 => Claim::HeldBy("shops/other".into()),
+            _ => Claim::Free,
+        };
+        seen.credentials = self.supply();
+        seen.two_factor = self.supply();
+        seen.sink = match self.byte() % 4 {
+            0 => Sink::Absent,
+            1 if self.byte() % 4 == 0 => Sink::Foreign,
+            _ => Sink::Shown {
+                qr_at: self.maybe(Self::time),
+                pairing_code: self.yes(),
+                link: self.yes(),
+            },
+        };
+        // A list is searched by id, so what is found has it.
+        if let (Some(known), Remote::Looked(look)) = (seen.channel_id().cloned(), &mut seen.remote) {
+            if let Some(mine) = &mut look.mine {
+                mine.id.clone_from(&known);
+            }
+            if let RemoteById::Found(channel) = &mut look.by_id {
+                channel.id = known;
+            }
+        }
+        seen
+    }
+
+    fn answer(&mut self, call: &Call) -> Answer {
+        let result = |tape: &mut Self| if tape.yes() { Ok(()) } else { Err(tape.fault()) };
+        match call {
+            Call::Create { .. } => Answer::Create(match self.byte() % 4 {
+                0 => CreateOutcome::Created(self.channel(Transport::Telegram)),
+                1 => CreateOutcome::Refused(self.fault()),
+                2 => CreateOutcome::NotSent(self.fault()),
+                _ => CreateOutcome::Unknown(self.fault()),
+            }),
+            Call::Reinit(_) => Answer::Reinit(result(self).map(|()| None)),
+            Call::SubmitTwoFactor(_) => Answer::TwoFactor(result(self)),
+            Call::RequestPairingCode(..) => Answer::PairingCode(result(self)),
+            Call::OpenLink(_) => Answer::Link(result(self)),
+            Call::Delete { .. } => Answer::Delete(result(self)),
+        }
+    }
+}
+
+fn tape() -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 128)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_plan_is_lawful_and_the_same_world_has_the_same_plan(tape in tape()) {
+        let seen = Tape(tape.into_iter()).seen();
+        let made = plan(&seen);
+        prop_assert_eq!(broken_law(&seen, &made), None);
+        prop_assert_eq!(plan(&seen), made);
+    }
+
+    #[test]
+    fn every_answer_settles_into_a_lawful_plan_without_a_call(tape in tape()) {
+        let mut tape = Tape(tape.into_iter());
+        let seen = tape.seen();
+        let made = plan(&seen);
+        if let (Some(call), Ok(wish)) = (&made.call, &seen.wish) {
+            let answer = tape.answer(call);
+            let settled = settle(&seen, wish, &made, &answer);
+            prop_assert!(settled.call.is_none());
+            prop_assert_eq!(broken_law(&seen, &settled), None);
+            let keeps = matches!(answer, Answer::Create(CreateOutcome::Unknown(_)));
+            prop_assert!(!keeps || settled.note.is_none(), "what nobody knows keeps its intent");
+        }
+    }
+
+    #[test]
+    fn a_world_that_stands_still_comes_to_rest(tape in tape()) {
+        let mut seen = Tape(tape.into_iter()).seen();
+        for _ in 0..6 {
+            let made = plan(&seen);
+            if made.call.is_some() || matches!(made.note, Some(Note::RemoveFinalizer)) {
+                return Ok(());
+            }
+            let next = written(seen.clone(), &made);
+            if next == seen {
+                return Ok(());
+            }
+            seen = next;
+        }
+        prop_assert!(false, "still writing: {:#?}\n{:#?}", plan(&seen), seen);
+    }
+
+    #[test]
+    fn who_cannot_look_or_is_not_let_in_changes_nothing_at_wazzup(tape in tape()) {
+        let mut seen = Tape(tape.into_iter()).seen();
+        seen.object.deleting = false;
+        seen.remote = Remote::NotAsked;
+        let made = plan(&seen);
+        prop_assert!(made.call.is_none() && made.note.is_none(), "{:?}", made);
+    }
+
+    #[test]
+    fn a_plan_that_changes_nothing_is_not_made_again_at_once(tape in tape()) {
+        let seen = Tape(tape.into_iter()).seen();
+        let made = plan(&seen);
+        let at_once = matches!(made.wake, Wake::After(Duration::ZERO) | Wake::LookAfter(Duration::ZERO));
+        let idle = made.call.is_none() && made.note.is_none() && made.memory == seen.memory;
+        prop_assert!(!(idle && at_once) || seen.remote == Remote::NotAsked, "{:#?}\n{:#?}", made, seen);
+    }
+
+    #[test]
+    fn a_create_needs_a_free_hand_and_leaves_its_trace_first(tape in tape()) {
+        let seen = Tape(tape.into_iter()).seen();
+        let made = plan(&seen);
+        if matches!(made.call, Some(Call::Create { .. })) {
+            prop_assert!(matches!(made.note, Some(Note::OpenIntent(_))));
+            prop_assert!(seen.channel_id().is_none());
+            prop_assert!(seen.wish.as_ref().is_ok_and(|wish| wish.adopt.is_none()));
+        }
+    }
+
+    #[test]
+    fn an_object_leaves_nothing_of_its_own_behind_unless_it_was_told_to(tape in tape()) {
+        let mut seen = Tape(tape.into_iter()).seen();
+        seen.object.deleting = true;
+        seen.object.finalizer = true;
+        let made = plan(&seen);
+        let kept = seen.wish.as_ref().is_ok_and(|wish| {
+            wish.management == Management::Observe || wish.deletion_policy() == DeletionPolicy::Retain
+        });
+        let told = seen.object.abandon || seen.object.kind_terminating || kept || seen.claim != Claim::Free;
+        let seen_gone = matches!(&seen.remote, Remote::Looked(look) if look.mine.is_none() && look.by_id == RemoteById::Missing);
+        if made.note == Some(Note::RemoveFinalizer) && seen.channel_id().is_some() {
+            prop_assert!(told || seen_gone, "{:#?}\n{:#?}", made, seen);
+        }
+    }
+}
+
+#[test]
+fn each_law_catches_its_breach() {
+    let ready = known(Transport::Telegram, "active", None);
+    let make = |note: Option<Note>, call: Option<Call>| Plan {
+        note,
+        memory: Memory::default(),
+        call,
+        sink: SinkOrder::Keep,
+        verdict: Verdict::Unsettled,
+        wake: Wake::OnChange,
+    };
+    let intent = || {
+        Some(Note::OpenIntent(Intent {
+            at: at(0),
+            nonce: "n".into(),
+            baseline: Vec::new(),
+            baseline_cut: false,
+        }))
+    };
+    let create = || Some(Call::Create { alone: true });
+    let reinit = |word: &str| Some(Call::Reinit(id(word)));
+    let delete = |word: &str| {
+        Some(Call::Delete {
+            id: id(word),
+            with_chats: false,
+        })
+    };
+    let new = fresh(Transport::Telegram);
+    let changed = |of: &Seen, change: &dyn Fn(&mut Seen)| {
+        let mut seen = of.clone();
+        change(&mut seen);
+        seen
+    };
+    let going = changed(&ready, &|seen| seen.object.deleting = true);
+    let breaches = [
+        (ready.clone(), make(Some(Note::RemoveFinalizer), None)),
+        (going.clone(), make(Some(Note::RemoveFinalizer), delete("mine"))),
+        (going.clone(), make(intent(), create())),
+        (ready.clone(), make(intent(), create())),
+        (new.clone(), make(intent(), None)),
+        (ready.clone(), make(Some(Note::ForgetId), reinit("mine"))),
+        (
+            changed(&ready, &|seen| seen.wish = Err("x".into())),
+            make(None, reinit("mine")),
+        ),
+        (
+            changed(&ready, &|seen| {
+                seen.wish.as_mut().unwrap().management = Management::Observe
+            }),
+            make(None, reinit("mine")),
+        ),
+        (
+            changed(&ready, &|seen| seen.wish.as_mut().unwrap().suspend = true),
+            make(None, reinit("mine")),
+        ),
+        (
+            changed(&ready, &|seen| seen.account = Account::Pending),
+            make(None, reinit("mine")),
+        ),
+        (
+            changed(&ready, &|seen| seen.claim = Claim::HeldBy("a/b".into())),
+            make(None, reinit("mine")),
+        ),
+        (
+            changed(&ready, &|seen| seen.remote = Remote::NotAsked),
+            make(None, reinit("mine")),
+        ),
+        (ready.clone(), make(None, reinit("theirs"))),
+        (ready.clone(), make(None, delete("mine"))),
+        (going.clone(), make(None, delete("theirs"))),
+        (going, make(None, reinit("mine"))),
+        (new, make(None, create())),
+        (ready, make(None, Some(Call::OpenLink(None)))),
+    ];
+    for (number, (seen, unlawful)) in breaches.iter().enumerate() {
+        assert!(
+            broken_law(seen, unlawful).is_some(),
+            "breach {number} went unseen: {unlawful:?}"
+        );
+    }
+}
