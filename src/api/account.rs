@@ -56,7 +56,7 @@ pub struct WazzupAccountSpec {
     /// The API's address. Only hosts on the operator's --allowed-api-hosts are ever called.
     #[serde(default = "default_api_url")]
     #[schemars(length(min = 8, max = 253))]
-    #[x_kube(validation = ("isURL(self) && (url(self).getScheme() == 'https' || (url(self).getScheme() == 'http' && url(self).getHostname() in ['127.0.0.1', 'localhost', '::1']))", "spec.apiUrl must be an https URL, for example https://tech.wazzup24.com; plain http is only for loopback addresses"))]
+    #[x_kube(validation = ("isURL(self) && (url(self).getScheme() == 'https' || (url(self).getScheme() == 'http' && url(self).getHostname() in ['127.0.0.1', '::1']))", "spec.apiUrl must be an https URL, for example https://tech.wazzup24.com; plain http is only for 127.0.0.1 and [::1]"))]
     pub api_url: String,
 
     /// How events reach the operator.

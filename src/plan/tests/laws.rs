@@ -236,7 +236,7 @@ impl Tape {
         seen.two_factor = self.supply();
         seen.sink = match self.byte() % 4 {
             0 => Sink::Absent,
-            1 if self.byte() % 4 == 0 => Sink::Foreign,
+            1 if self.byte().is_multiple_of(4) => Sink::Foreign,
             _ => Sink::Shown {
                 qr_at: self.maybe(Self::time),
                 pairing_code: self.yes(),
@@ -400,7 +400,7 @@ fn each_law_catches_its_breach() {
         seen
     };
     let going = changed(&ready, &|seen| seen.object.deleting = true);
-    let breaches = [
+    let breaches = vec![
         (ready.clone(), make(Some(Note::RemoveFinalizer), None)),
         (going.clone(), make(Some(Note::RemoveFinalizer), delete("mine"))),
         (going.clone(), make(intent(), create())),
@@ -413,7 +413,7 @@ fn each_law_catches_its_breach() {
         ),
         (
             changed(&ready, &|seen| {
-                seen.wish.as_mut().unwrap().management = Management::Observe
+                seen.wish.as_mut().unwrap().management = Management::Observe;
             }),
             make(None, reinit("mine")),
         ),
