@@ -62,8 +62,9 @@ const MUST_NOT_USE: &[(&str, &[&str])] = &[
     ("cluster", &["reqwest", "axum"]),
 ];
 
-/// A file with one reason to be opened is shorter than this.
-const LONGEST_FILE: usize = 560;
+/// A file with one reason to be opened is no longer than this; a table of tests may be.
+const LONGEST_FILE: usize = 400;
+const LONGEST_TEST: usize = 520;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -196,11 +197,14 @@ fn every_file_opens_with_a_sign_and_ends_in_reach() {
             if !text.starts_with("//! ") {
                 broken.push(format!("{path}: opens without a sign (//! what it owns)"));
             }
-            if text.lines().count() > LONGEST_FILE {
-                broken.push(format!(
-                    "{path}: {} lines, the longest is {LONGEST_FILE}",
-                    text.lines().count()
-                ));
+            let longest = if path.contains("tests") {
+                LONGEST_TEST
+            } else {
+                LONGEST_FILE
+            };
+            let lines = text.lines().count();
+            if lines > longest {
+                broken.push(format!("{path}: {lines} lines, the longest is {longest}"));
             }
         }
     }

@@ -1,9 +1,6 @@
 //! One pass over an account: its token, its list, its subscription.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use kube::ResourceExt;
@@ -15,7 +12,9 @@ use super::{
     caches::{Key, key_of},
     channel::wake_changed,
     context::Context,
-    desk::{Changes, Desk, Snapshot, pause_after},
+    desk::{Changes, Desk, Snapshot},
+    interval::{interval, next_list},
+    recall::{Recall, Recalls},
 };
 use crate::{
     api::{WazzupAccount, WebhooksMode, condition, names},
@@ -38,14 +37,6 @@ use crate::{
 /// How often the subscription is verified.
 const VERIFY: Duration = Duration::from_secs(3_600);
 
-/// What a replica remembers of an account between passes; lost at a restart, when everything is looked at anyway.
-#[derive(Default)]
-pub(super) struct Recall {
-    token: Option<(String, String)>,
-    verified: Option<Instant>,
-    event_at: Option<String>,
-}
-
 /// Runs a pass; a panic in it is an error of this pass alone.
 pub(super) async fn reconcile(
     account: Arc<WazzupAccount>,
@@ -61,21 +52,6 @@ pub(super) async fn reconcile(
     let result = caught.unwrap_or_else(|_| Err(PassError::Internal("the pass panicked".to_owned())));
     context.metrics.pass("account", result.is_err());
     result
-}
-
-/// [`Recall`] by account.
-#[derive(Default)]
-pub(super) struct Recalls(std::sync::Mutex<std::collections::HashMap<Key, Arc<tokio::sync::Mutex<Recall>>>>);
-
-impl Recalls {
-    fn of(&self, key: &Key) -> Arc<tokio::sync::Mutex<Recall>> {
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .entry(key.clone())
-            .or_default()
-            .clone()
-    }
 }
 
 /// When a pass that failed is tried again.
@@ -397,57 +373,4 @@ async fn carry_out(
     };
     desk.note(operation, &result, since);
     result.map_err(PassError::HeldBack)
-}
-
-fn interval(account: &WazzupAccount) -> Duration {
-    parse_interval(&account.spec.sync.interval).unwrap_or(Duration::from_secs(60))
-}
-
-/// Reads `90s`, `5m`, `1h30m`; held to 10 s to 24 h.
-fn parse_interval(text: &str) -> Option<Duration> {
-    let (mut seconds, mut digits) = (0_u64, String::new());
-    for letter in text.chars() {
-        let unit = match letter {
-            '0'..='9' => {
-                digits.push(letter);
-                continue;
-            }
-            's' => 1,
-            'm' => 60,
-            'h' => 3_600,
-            _ => return None,
-        };
-        seconds = seconds.checked_add(digits.parse::<u64>().ok()?.checked_mul(unit)?)?;
-        digits.clear();
-    }
-    digits
-        .is_empty()
-        .then(|| Duration::from_secs(seconds.clamp(10, 86_400)))
-}
-
-/// Until the next regular list, jittered so that accounts do not march in step; sooner after a failure.
-fn next_list(account: &WazzupAccount, desk: &Desk) -> Duration {
-    let jitter = f64::from(secrets::random::<1>()[0]) / 255.0;
-    match desk.last() {
-        Some(last) if last.result.is_err() => pause_after(last.failures).mul_f64(1.0 + 0.2 * jitter),
-        Some(last) => interval(account)
-            .mul_f64(0.9 + 0.2 * jitter)
-            .saturating_sub(last.started.elapsed()),
-        None => Duration::from_secs(600),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_interval_is_read_as_kubernetes_writes_durations_and_held_to_its_bounds() {
-        assert_eq!(parse_interval("60s"), Some(Duration::from_secs(60)));
-        assert_eq!(parse_interval("1h30m"), Some(Duration::from_secs(5_400)));
-        assert_eq!(parse_interval("1s"), Some(Duration::from_secs(10)));
-        assert_eq!(parse_interval("999h"), Some(Duration::from_secs(86_400)));
-        assert_eq!(parse_interval("soon"), None);
-        assert_eq!(parse_interval("60"), None);
-    }
 }

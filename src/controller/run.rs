@@ -3,34 +3,26 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::{Api, ResourceExt, core::PartialObjectMeta};
-use kube_runtime::{
-    controller::{Config, applier},
-    watcher,
-};
+use kube_runtime::controller::{Config, applier};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     account,
-    caches::{Caches, Key, Scope, account_of, key_of},
+    caches::{Caches, key_of},
     channel,
     claims::Claims,
     context::{Context, Marks, Options},
     desk::Desks,
+    hub::Hub,
     inbox::Receiver,
     qr_desk::QrDesk,
     queue::Queue,
     supplies::HashCache,
-    validate,
 };
 use crate::{
-    api::{WazzupAccount, WazzupChannel, names},
-    cluster::{
-        events::Announcer,
-        watch::{self, Change},
-    },
+    api::{WazzupAccount, WazzupChannel},
+    cluster::events::Announcer,
     health::{self, Health},
     leader::{Elector, Fence},
     metrics::Metrics,
@@ -204,178 +196,6 @@ fn build(
     })
 }
 
-/// What the watches tell.
-struct Hub {
-    claims: Arc<Claims>,
-    channels: Arc<Queue<WazzupChannel>>,
-    accounts: Arc<Queue<WazzupAccount>>,
-    shared: Arc<std::sync::OnceLock<(Arc<Caches>, Arc<QrDesk>)>>,
-}
-
-impl Hub {
-    fn scope(&self, client: &kube::Client, namespace: Option<String>, stop: &CancellationToken) -> Scope {
-        fn objects<K>(client: &kube::Client, namespace: Option<&str>) -> Api<K>
-        where
-            K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>,
-        {
-            match namespace {
-                Some(namespace) => Api::namespaced(client.clone(), namespace),
-                None => Api::all(client.clone()),
-            }
-        }
-        let of = namespace.as_deref();
-        let any = watcher::Config::default;
-        let ours = any().labels(&format!("{}={}", names::MANAGED_BY, names::MANAGED_BY_VALUE));
-        let stop = || stop.clone();
-        Scope {
-            channels: watch::start(
-                objects(client, of),
-                any(),
-                stop(),
-                watch::prune_last_applied,
-                self.channels(namespace.clone()),
-            ),
-            accounts: watch::start(
-                objects(client, of),
-                any(),
-                stop(),
-                watch::prune_last_applied,
-                self.accounts(),
-            ),
-            secrets: watch::start(objects(client, of), any(), stop(), prune_secret, self.secrets()),
-            sinks: watch::start(
-                objects(client, of),
-                ours,
-                stop(),
-                watch::prune_last_applied,
-                self.sinks(),
-            ),
-            namespace,
-        }
-    }
-
-    fn channels(&self, namespace: Option<String>) -> impl FnMut(Change<WazzupChannel>) + Send + 'static {
-        let (claims, queue, shared) = (self.claims.clone(), self.channels.clone(), self.shared.clone());
-        let accounts = self.accounts.clone();
-        let applied = move |channel: &WazzupChannel| {
-            if let (Some(id), Some((_, qr))) = (claims.update(channel), shared.get()) {
-                qr.replay(channel, &id);
-            }
-            queue.wake(&key_of(channel));
-        };
-        let claims = self.claims.clone();
-        move |change| match change {
-            Change::Applied(channel) => applied(&channel),
-            Change::Listed(channels) => {
-                claims.retain(namespace.as_deref(), &channels);
-                channels.iter().for_each(&applied);
-            }
-            Change::Deleted(channel) => {
-                claims.remove(&channel);
-                // An account that is being deleted waits for this; the counts change as well.
-                accounts.wake(&account_of(&channel));
-            }
-        }
-    }
-
-    fn accounts(&self) -> impl FnMut(Change<WazzupAccount>) + Send + 'static {
-        let (accounts, channels, shared) = (self.accounts.clone(), self.channels.clone(), self.shared.clone());
-        let users = move |account: &WazzupAccount| {
-            if let Some((caches, _)) = shared.get() {
-                for channel in caches.channels_of(&key_of(account)) {
-                    channels.wake(&key_of(&*channel));
-                }
-            }
-        };
-        let mut grants = std::collections::HashMap::<Key, Vec<String>>::new();
-        move |change| match change {
-            Change::Applied(account) => {
-                let key = key_of(&account);
-                accounts.wake(&key);
-                let allowed = account.spec.allowed_namespaces.clone();
-                if grants.insert(key, allowed.clone()) != Some(allowed) {
-                    users(&account);
-                }
-            }
-            Change::Listed(listed) => {
-                for account in listed {
-                    accounts.wake(&key_of(&account));
-                    grants.insert(key_of(&account), account.spec.allowed_namespaces.clone());
-                }
-            }
-            Change::Deleted(account) => {
-                grants.remove(&key_of(&account));
-                accounts.wake(&key_of(&account));
-                users(&account);
-            }
-        }
-    }
-
-    /// A changed Secret wakes exactly the objects that use it.
-    fn secrets(&self) -> impl FnMut(Change<PartialObjectMeta<Secret>>) + Send + 'static {
-        let (accounts, channels, shared) = (self.accounts.clone(), self.channels.clone(), self.shared.clone());
-        move |change| {
-            let (Change::Applied(secret) | Change::Deleted(secret)) = change else {
-                return;
-            };
-            let Some((caches, _)) = shared.get() else { return };
-            let (namespace, name) = key_of(&secret);
-            for channel in caches
-                .channels()
-                .iter()
-                .filter(|one| one.namespace().as_deref() == Some(&*namespace))
-            {
-                let credentials = channel
-                    .spec
-                    .credentials_secret_ref
-                    .as_ref()
-                    .is_some_and(|used| used.name == name);
-                let sink = crate::cluster::sink::place(channel);
-                if credentials || validate::two_factor(channel).0 == name || (sink.secret && sink.name == name) {
-                    channels.wake(&key_of(&**channel));
-                }
-            }
-            for account in caches
-                .accounts()
-                .iter()
-                .filter(|one| one.namespace().as_deref() == Some(&*namespace))
-            {
-                let token = account
-                    .spec
-                    .auth
-                    .client_token
-                    .as_ref()
-                    .is_some_and(|used| used.secret_ref.name == name);
-                if token || names::account_secret(&account.name_any()) == name {
-                    accounts.wake(&key_of(&**account));
-                }
-            }
-        }
-    }
-
-    fn sinks(&self) -> impl FnMut(Change<PartialObjectMeta<ConfigMap>>) + Send + 'static {
-        let channels = self.channels.clone();
-        move |change| {
-            let (Change::Applied(sink) | Change::Deleted(sink)) = change else {
-                return;
-            };
-            if let Some(channel) = sink.labels().get(names::CHANNEL_LABEL) {
-                channels.wake(&(sink.namespace().unwrap_or_default(), channel.clone()));
-            }
-        }
-    }
-}
-
-/// Of a Secret only its name and version are read, of a sink that is one its labels and annotations too.
-fn prune_secret(secret: &mut PartialObjectMeta<Secret>) {
-    let ours = secret.labels().get(names::MANAGED_BY).map(String::as_str) == Some(names::MANAGED_BY_VALUE);
-    if !ours {
-        secret.metadata.annotations = None;
-        secret.metadata.labels = None;
-        secret.metadata.owner_references = None;
-    }
-}
-
 async fn fill(context: &Context) -> Result<(), RunError> {
     let filled = async {
         for scope in &context.caches.scopes {
@@ -410,7 +230,7 @@ async fn fill(context: &Context) -> Result<(), RunError> {
 fn start_controllers(context: &Arc<Context>) -> JoinSet<()> {
     let mut controllers = JoinSet::new();
     let config = || Config::default().concurrency(context.options.concurrency.max(1));
-    let recalls = Arc::new(account::Recalls::default());
+    let recalls = Arc::new(super::recall::Recalls::default());
     for scope in &context.caches.scopes {
         let queue = context.accounts.listen(scope.namespace.clone());
         for known in scope.accounts.state() {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     Call, Intent, Look, Need, Note, Plan, Progress, Seen, SinkOrder, Stall, Supply, Verdict, Wake, Webhooks, Wish,
-    channel::person, seen::Account, seen::RefusedCall, words,
+    channel::person, memory::RefusedCall, seen::Account, words,
 };
 use crate::model::{ChannelId, Login, RemoteChannel};
 

@@ -6,7 +6,7 @@ use super::{
     Account, Call, Claim, DeletionPolicy, Look, Management, Need, Note, Plan, Progress, Remote, Seen, SinkOrder, Stall,
     Verdict, Wake, Wish,
     create::{Absence, Found, absence, found, newcomers, remaining, requested},
-    seen::RefusedCall,
+    memory::RefusedCall,
     words,
 };
 use crate::model::{ChannelId, Login};

@@ -1,16 +1,8 @@
 //! A channel that exists: what its status and reason ask for.
 
-use std::time::Duration;
-
-use jiff::Timestamp;
-
 use super::{
-    Call, Memory, Need, Note, Plan, Progress, ReinitPolicy, Seen, Sink, SinkOrder, Supply, Verdict, Wake, Webhooks,
-    Wish,
-    create::{remaining, requested},
-    gone,
-    seen::{Account, RefusedCall},
-    words,
+    Call, Memory, Need, Note, Plan, Progress, ReinitPolicy, Seen, Sink, SinkOrder, Supply, Verdict, Wake, Wish,
+    create::requested, gone, memory::RefusedCall, words,
 };
 use crate::model::{Login, Reason, RemoteChannel, Status};
 
@@ -37,10 +29,10 @@ pub(super) fn plan(seen: &Seen, wish: &Wish, channel: &RemoteChannel) -> Plan {
     plan
 }
 
-struct Pass<'a> {
-    seen: &'a Seen,
-    wish: &'a Wish,
-    channel: &'a RemoteChannel,
+pub(super) struct Pass<'a> {
+    pub(super) seen: &'a Seen,
+    pub(super) wish: &'a Wish,
+    pub(super) channel: &'a RemoteChannel,
 }
 
 impl Pass<'_> {
@@ -167,7 +159,7 @@ impl Pass<'_> {
         }
     }
 
-    fn syncing(&self, memory: Memory) -> Plan {
+    pub(super) fn syncing(&self, memory: Memory) -> Plan {
         let progress = match self.channel.reason {
             Some(Reason::Sync) => Progress::Syncing,
             Some(_) | None => Progress::Connecting,
@@ -177,106 +169,6 @@ impl Pass<'_> {
             Verdict::Waiting(progress, "the channel is starting up at Wazzup".to_owned()),
             Wake::OnChange,
         )
-    }
-
-    fn qr(&self, mut memory: Memory) -> Plan {
-        let Account::Usable { webhooks } = &self.seen.account else {
-            return self.syncing(memory);
-        };
-        if let Some(qr_at) = self.seen.sink.qr_at() {
-            memory.qr_since = None;
-            if let Some(plan) = self.pairing(&memory, qr_at) {
-                return plan;
-            }
-            let what = words::scan_qr(self.seen, self.wish);
-            return person(memory, Need::ScanQr, &what);
-        }
-        if *webhooks == Webhooks::Off {
-            return person(memory, Need::EnableWebhooks, &words::enable_webhooks());
-        }
-        if self.channel.reason.is_none() {
-            return self.syncing(memory);
-        }
-        let since = *memory.qr_since.get_or_insert(self.seen.now);
-        let left = remaining(since, self.seen.timing.qr_patience, self.seen.now);
-        if left.is_zero() {
-            memory.qr_since = None;
-            return self.fresh_qr(memory, "no QR arrived; its event was probably lost");
-        }
-        let what = words::scan_qr(self.seen, self.wish);
-        Plan {
-            wake: Wake::After(left),
-            ..person(memory, Need::ScanQr, &what)
-        }
-    }
-
-    /// One code as soon as a QR arrives, and again on request; one that was refused because its QR died is asked for
-    /// again with the next QR.
-    fn pairing(&self, memory: &Memory, qr_at: Timestamp) -> Option<Plan> {
-        let phone = self.wish.pairing_phone.clone()?;
-        let again = requested(
-            self.seen.object.requests.pairing.as_ref(),
-            memory.handled.pairing.as_ref(),
-        );
-        let due = again || (!memory.pairing_given && memory.pairing_asked_for != Some(qr_at));
-        if !due {
-            return None;
-        }
-        let mut memory = memory.clone();
-        memory.pairing_asked_for = Some(qr_at);
-        memory.pairing_given = false;
-        memory.handled.pairing.clone_from(&self.seen.object.requests.pairing);
-        let what = words::scan_qr(self.seen, self.wish);
-        let call = Some(Call::RequestPairingCode(self.channel.id.clone(), phone));
-        Some(Plan {
-            call,
-            ..person(memory, Need::ScanQr, &what)
-        })
-    }
-
-    fn password(&self, mut memory: Memory) -> Plan {
-        match &self.seen.two_factor {
-            Supply::Present { hash } if memory.two_factor_hash.as_ref() != Some(hash) => {
-                memory.two_factor_hash = Some(hash.clone());
-                memory.refusal = None;
-                let verdict = Verdict::Waiting(
-                    Progress::Connecting,
-                    "the two-factor password is being submitted".to_owned(),
-                );
-                let call = Some(Call::SubmitTwoFactor(self.channel.id.clone()));
-                Plan {
-                    call,
-                    sink: SinkOrder::Withdraw,
-                    ..Plan::say(memory, verdict, Wake::OnChange)
-                }
-            }
-            Supply::Hidden(why) => {
-                let verdict = Verdict::Waiting(
-                    Progress::Connecting,
-                    format!("the two-factor Secret could not be read: {why}"),
-                );
-                Plan::say(memory, verdict, Wake::After(self.seen.timing.second_look))
-            }
-            Supply::Present { .. } => {
-                let refused = memory
-                    .refusal
-                    .clone()
-                    .filter(|refusal| refusal.call == RefusedCall::TwoFactor);
-                let told = refused.map_or_else(|| "the service still asks for it".to_owned(), |refusal| refusal.words);
-                let what = words::make_two_factor_secret(self.seen, self.wish, Some(&told));
-                Plan {
-                    sink: SinkOrder::Withdraw,
-                    ..person(memory, Need::EnterPassword, &what)
-                }
-            }
-            Supply::NotNeeded | Supply::Missing(_) => {
-                let what = words::make_two_factor_secret(self.seen, self.wish, None);
-                Plan {
-                    sink: SinkOrder::Withdraw,
-                    ..person(memory, Need::EnterPassword, &what)
-                }
-            }
-        }
     }
 
     fn unauthorized(&self, memory: Memory) -> Plan {
@@ -299,111 +191,7 @@ impl Pass<'_> {
         }
     }
 
-    fn unauthorized_secret(&self, mut memory: Memory, reusable: bool) -> Plan {
-        let hash = match &self.seen.credentials {
-            Supply::Present { hash } => hash.clone(),
-            Supply::Missing(what) => {
-                return person(
-                    memory,
-                    Need::FixCredentials,
-                    &words::make_credentials(self.seen, self.wish, what),
-                );
-            }
-            Supply::Hidden(why) => {
-                let verdict = Verdict::Waiting(
-                    Progress::BackingOff,
-                    format!("the credentials Secret could not be read: {why}"),
-                );
-                return Plan::say(memory, verdict, Wake::After(self.seen.timing.second_look));
-            }
-            Supply::NotNeeded => {
-                let what = words::make_credentials(self.seen, self.wish, "spec.credentialsSecretRef is missing");
-                return person(memory, Need::FixCredentials, &what);
-            }
-        };
-        if memory.credentials_hash.as_ref() != Some(&hash) {
-            memory.reinits = 0;
-            return self.reinit(memory, "the credentials changed");
-        }
-        if !reusable {
-            return self.credentials_refused(memory);
-        }
-        let pause = match memory.reinits {
-            0 => return self.reinit(memory, "the channel was logged out"),
-            count => pause(&self.seen.timing.same_credentials, count - 1),
-        };
-        let left = memory
-            .last_reinit_at
-            .map_or(Duration::ZERO, |at| remaining(at, pause, self.seen.now));
-        if left.is_zero() {
-            return self.reinit(memory, "the channel is still logged out");
-        }
-        Plan {
-            wake: Wake::After(left),
-            ..self.credentials_refused(memory)
-        }
-    }
-
-    fn credentials_refused(&self, memory: Memory) -> Plan {
-        let told = memory
-            .refusal
-            .as_ref()
-            .map_or("the service says unauthorized", |refusal| refusal.words.as_str());
-        let what = words::make_credentials(
-            self.seen,
-            self.wish,
-            &format!("the credentials no longer serve ({told})"),
-        );
-        person(memory, Need::FixCredentials, &what)
-    }
-
-    fn qr_idle(&self, memory: Memory) -> Plan {
-        if self.wish.reinit == ReinitPolicy::OnRequest {
-            return self.only_on_request(memory);
-        }
-        self.fresh_qr(memory, "the QR ran out before anybody scanned it")
-    }
-
-    /// A reinit that yields a new QR, at most three of them with growing pauses, or a person's request.
-    fn fresh_qr(&self, memory: Memory, why: &str) -> Plan {
-        let Some(budgeted) = usize::try_from(memory.reinits)
-            .ok()
-            .and_then(|count| self.seen.timing.fresh_qr.get(count))
-        else {
-            let what = self.new_qr_message(why);
-            return Plan {
-                sink: SinkOrder::Withdraw,
-                ..person(memory, Need::RequestNewQr, &what)
-            };
-        };
-        if self.wish.reinit == ReinitPolicy::OnRequest {
-            return self.only_on_request(memory);
-        }
-        let left = memory
-            .last_reinit_at
-            .map_or(Duration::ZERO, |at| remaining(at, *budgeted, self.seen.now));
-        if left.is_zero() {
-            return Plan {
-                sink: SinkOrder::Withdraw,
-                ..self.reinit(memory, why)
-            };
-        }
-        let verdict = Verdict::Waiting(
-            Progress::BackingOff,
-            format!("{why}; a fresh one is asked for after a pause"),
-        );
-        Plan {
-            sink: SinkOrder::Withdraw,
-            ..Plan::say(memory, verdict, Wake::After(left))
-        }
-    }
-
-    fn new_qr_message(&self, why: &str) -> String {
-        let again = words::request_command(&self.seen.object, "reinit-requested-at");
-        format!("{why}; when the phone is at hand, ask for a new QR: {again}")
-    }
-
-    fn only_on_request(&self, memory: Memory) -> Plan {
+    pub(super) fn only_on_request(&self, memory: Memory) -> Plan {
         let (need, why) = match self.wish.transport.login() {
             Login::Qr => (Need::RequestNewQr, "the channel needs a new login"),
             Login::Secret { .. } => (
@@ -487,7 +275,7 @@ impl Pass<'_> {
         }
     }
 
-    fn reinit(&self, mut memory: Memory, why: &str) -> Plan {
+    pub(super) fn reinit(&self, mut memory: Memory, why: &str) -> Plan {
         memory.reinits = memory.reinits.saturating_add(1);
         memory.last_reinit_at = Some(self.seen.now);
         memory.refusal = None;
@@ -517,14 +305,6 @@ impl Pass<'_> {
     }
 }
 
-fn person(memory: Memory, need: Need, what: &str) -> Plan {
+pub(super) fn person(memory: Memory, need: Need, what: &str) -> Plan {
     Plan::say(memory, Verdict::Person(need, what.to_owned()), Wake::OnChange)
-}
-
-/// The pause before the next try; the last one repeats.
-fn pause(pauses: &[Duration], count: u32) -> Duration {
-    let at = usize::try_from(count)
-        .unwrap_or(usize::MAX)
-        .min(pauses.len().saturating_sub(1));
-    pauses.get(at).copied().unwrap_or(Duration::from_secs(3_600))
 }

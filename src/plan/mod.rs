@@ -7,6 +7,7 @@
 //! Next: `controller` observes and acts.
 
 pub mod account;
+mod account_seen;
 mod channel;
 mod check;
 mod create;
@@ -14,6 +15,9 @@ mod decision;
 mod gone;
 mod goodbye;
 mod login;
+mod login_qr;
+mod login_secret;
+mod memory;
 mod qr;
 mod report;
 mod seen;
@@ -27,11 +31,12 @@ mod tests;
 pub use channel::plan;
 pub use check::broken_law;
 pub use decision::{Call, Need, Note, Plan, Progress, SinkOrder, Stall, Verdict, Wake};
+pub use memory::{Memory, Refusal, RefusedCall};
 pub use qr::{QrRuling, rule_on_qr};
 pub use report::{Fact, Mirror, Report, Standing, report};
 pub use seen::{
-    Account, AccountTrouble, Claim, DeletionPolicy, ExternalDeletionPolicy, Intent, Look, Management, Memory, Object,
-    ReadyWhen, Refusal, RefusedCall, ReinitPolicy, Remote, RemoteById, Requests, Seen, Sink, Supply, Webhooks, Wish,
+    Account, AccountTrouble, Claim, DeletionPolicy, ExternalDeletionPolicy, Intent, Look, Management, Object,
+    ReadyWhen, ReinitPolicy, Remote, RemoteById, Requests, Seen, Sink, Supply, Webhooks, Wish,
 };
 pub use settle::{Answer, settle};
 pub use timing::Timing;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::Timing;
+use super::{Memory, Timing};
 use crate::model::{ChannelId, Fault, Phone, RemoteChannel, Transport};
 
 /// All that was seen in one pass.
@@ -167,71 +167,6 @@ pub enum ReadyWhen {
     Connected,
     /// The channel exists.
     Provisioned,
-}
-
-/// What the status remembers: the budgets and every "once" are derived from it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Memory {
-    /// `status.channelId`
-    pub channel_id: Option<ChannelId>,
-    /// Whether a list has shown this channel before.
-    pub was_seen: bool,
-    /// Reinits since the channel was last active.
-    pub reinits: u32,
-    /// When the last of them was made.
-    pub last_reinit_at: Option<Timestamp>,
-    /// Hash of the credentials last sent.
-    pub credentials_hash: Option<String>,
-    /// Hash of the two-factor password last sent.
-    pub two_factor_hash: Option<String>,
-    /// Since when a QR is awaited.
-    pub qr_since: Option<Timestamp>,
-    /// The first look that showed nothing where something was expected.
-    pub missing_since: Option<Timestamp>,
-    /// Whether two looks have agreed that the channel is gone.
-    pub loss_believed: bool,
-    /// The QR for which a pairing code was last asked.
-    pub pairing_asked_for: Option<Timestamp>,
-    /// Whether a pairing code was given for the present request.
-    pub pairing_given: bool,
-    /// When an iframe link was last asked for.
-    pub link_at: Option<Timestamp>,
-    /// The authorization link: a create tells it, and not every later list repeats it.
-    pub url: Option<String>,
-    /// What the service refused last.
-    pub refusal: Option<Refusal>,
-    /// When the QR sink was last closed.
-    pub qr_closed_at: Option<Timestamp>,
-    /// Requests done.
-    pub handled: Requests,
-}
-
-/// A refusal, kept so that it is neither repeated at once nor forgotten in what people are told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// Of what.
-    pub call: RefusedCall,
-    /// When.
-    pub at: Timestamp,
-    /// The service's words.
-    pub words: String,
-}
-
-/// What was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusedCall {
-    /// `POST /v2/channels`
-    Create,
-    /// `POST /v2/channels/{id}/reinit`
-    Reinit,
-    /// `POST /v2/channels/{id}/auth/2fa`
-    TwoFactor,
-    /// `POST /v2/channels/{id}/pairing-code`
-    PairingCode,
-    /// `POST /v2/iframe-links/channels`
-    Link,
-    /// `DELETE /v2/channels/{id}`
-    Delete,
 }
 
 /// The account as a channel sees it.

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Answer, Millis, Request, Row, World,
+    Answer, Millis, Request, World,
     dialect::envelope,
     life::{Phase, QR_TRANSPORTS},
     strict::{self, check, error, invalid, missing, object, optional, required},
+    subscriptions::row,
 };
 
 /// The transports of `POST /v2/channels` (Channels page; `vk` comes by iframe link).
@@ -15,23 +16,6 @@ const TRANSPORTS: [&str; 9] = [
 ];
 /// The transports of `POST /v2/iframe-links/channels`.
 const IFRAME: [&str; 7] = ["whatsapp", "wapi", "tgapi", "maxbot", "max", "vk", "cian"];
-/// The events of the Webhooks page.
-const EVENTS: [&str; 14] = [
-    "message.add",
-    "message.status_update",
-    "message.delete",
-    "message.edit",
-    "waba_template.status_update",
-    "channel.status_update",
-    "channel.create",
-    "channel.delete",
-    "channel.qr_update",
-    "channel.waba_tier_update",
-    "group_chat.memberships_update",
-    "group_chat.update",
-    "crm_entities.contact_add",
-    "crm_entities.deal_add",
-];
 
 type Result<T> = std::result::Result<T, Answer>;
 
@@ -329,85 +313,8 @@ impl World {
         })
     }
 
-    fn rows_of(request: &Request, fields: &[&'static str]) -> Result<Vec<Map<String, Value>>> {
-        let body = object(request.content_type.as_deref(), &request.body)?;
-        check(&body, &[required("data")])?;
-        let Some(Value::Array(items)) = body.get("data") else {
-            return Err(invalid(&["data must be an array".to_owned()]));
-        };
-        if items.is_empty() {
-            return Err(invalid(&["data should not be empty".to_owned()]));
-        }
-        let fields: Vec<_> = fields.iter().copied().map(required).collect();
-        let mut rows = Vec::new();
-        for item in items {
-            let Value::Object(item) = item else {
-                return Err(invalid(&["each item must be an object".to_owned()]));
-            };
-            check(item, &fields)?;
-            if item.contains_key("event") && !EVENTS.contains(&strict::text(item, "event")?) {
-                return Err(invalid(&["event must be a known event".to_owned()]));
-            }
-            if item.contains_key("url") && !strict::text(item, "url")?.starts_with("http") {
-                return Err(invalid(&["url must be a URL address".to_owned()]));
-            }
-            rows.push(item.clone());
-        }
-        Ok(rows)
-    }
-
-    fn subscribe(&mut self, account: &str, request: &Request, now: Millis) -> Result<Answer> {
-        let items = Self::rows_of(request, &["url", "event"])?;
-        let mut made = Vec::new();
-        for item in items {
-            let id = self.add_row(account, strict::text(&item, "event")?, strict::text(&item, "url")?);
-            made.extend(self.rows(account).iter().filter(|row| row.id == id).map(row));
-        }
-        Ok(Answer {
-            status: self.dialect.created(),
-            body: envelope(&json!(made), now),
-        })
-    }
-
-    fn repoint(&mut self, account: &str, request: &Request, now: Millis) -> Result<Answer> {
-        let items = Self::rows_of(request, &["id", "url", "event"])?;
-        for item in &items {
-            let id = strict::text(item, "id")?;
-            let rows = &mut self.accounts.get_mut(account).ok_or_else(|| missing("account"))?.rows;
-            let row = rows
-                .iter_mut()
-                .find(|row| row.id == id)
-                .ok_or_else(|| missing("webhook"))?;
-            strict::text(item, "url")?.clone_into(&mut row.url);
-            strict::text(item, "event")?.clone_into(&mut row.event);
-        }
-        Ok(Answer {
-            status: 200,
-            body: envelope(&Value::Null, now),
-        })
-    }
-
-    fn unsubscribe(&mut self, account: &str, request: &Request, now: Millis) -> Result<Answer> {
-        let items = Self::rows_of(request, &["id"])?;
-        for item in &items {
-            let id = strict::text(item, "id")?;
-            if !self.rows(account).iter().any(|row| row.id == id) {
-                return Err(missing("webhook"));
-            }
-            self.remove_row(account, id);
-        }
-        Ok(Answer {
-            status: 200,
-            body: envelope(&Value::Null, now),
-        })
-    }
-
     /// Whether a transport is connected by QR.
     pub fn is_qr(transport: &str) -> bool {
         QR_TRANSPORTS.contains(&transport)
     }
-}
-
-fn row(row: &Row) -> Value {
-    json!({"id": row.id, "url": row.url, "event": row.event})
 }

@@ -8,6 +8,7 @@ mod dialect;
 mod life;
 mod person;
 mod strict;
+mod subscriptions;
 mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,131 @@
+//! Everything that a pass over an account can know, do and say.
+
+use std::time::Duration;
+
+use super::{AccountTrouble, Fact, Webhooks};
+use crate::model::{Fault, Sensitive};
+
+/// All that was seen in one pass over an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountSeen {
+    /// Whether deletion was asked for.
+    pub deleting: bool,
+    /// Whether our finalizer is there.
+    pub finalizer: bool,
+    /// The parsed spec, or what is wrong with it.
+    pub wish: Result<AccountWish, String>,
+    /// The token.
+    pub token: Token,
+    /// The list.
+    pub listing: Listing,
+    /// The public URL of this account's webhooks, its token included; `None` without `--webhook-url`.
+    pub url: Option<Sensitive<String>>,
+    /// What a URL of ours begins with, whatever its token.
+    pub url_prefix: Option<String>,
+    /// The subscription rows.
+    pub rows: Rows,
+    /// Ids of the rows that the status records as ours.
+    pub known_rows: Vec<String>,
+    /// Names of the channels that use the account, for messages.
+    pub dependents: Vec<String>,
+}
+
+/// The parsed spec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountWish {
+    /// `spec.webhooks.mode`
+    pub mode: WebhookMode,
+    /// `spec.suspend`
+    pub suspend: bool,
+}
+
+/// `spec.webhooks.mode`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebhookMode {
+    /// The operator subscribes.
+    Managed,
+    /// Somebody else routes events to us.
+    External,
+    /// Polling alone.
+    Disabled,
+}
+
+/// The account's token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Token {
+    /// There.
+    Present,
+    /// Missing: what, in words that say how to mend it.
+    Missing(String),
+    /// The Secret could not be read.
+    Hidden(String),
+}
+
+/// The account's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listing {
+    /// Not asked: there is no token.
+    NotAsked,
+    /// It failed.
+    Failed {
+        /// Why.
+        fault: Fault,
+        /// How often in a row.
+        in_a_row: u32,
+    },
+    /// It came.
+    Listed {
+        /// Items that could not be read.
+        unreadable: usize,
+    },
+}
+
+/// The subscription rows at Wazzup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rows {
+    /// Verified lately, or not needed.
+    NotAsked,
+    /// Could not look.
+    Failed(Fault),
+    /// All rows of the account, foreign ones included.
+    Listed(Vec<Row>),
+}
+
+/// One subscription: an event and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its id.
+    pub id: String,
+    /// The event's name.
+    pub event: String,
+    /// Where it goes; holds a token.
+    pub url: Sensitive<String>,
+}
+
+/// What to do about an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountPlan {
+    /// Add (`true`) or remove (`false`) our finalizer.
+    pub finalizer: Option<bool>,
+    /// The one remote change.
+    pub call: Option<AccountCall>,
+    /// Ids of our rows, when they were looked at.
+    pub rows: Option<Vec<String>>,
+    /// What channels are told about webhooks; `None` as before.
+    pub webhooks: Option<Webhooks>,
+    /// Why channels cannot use the account; `None` when they can.
+    pub trouble: Option<(AccountTrouble, String)>,
+    /// The conditions; `None` as before.
+    pub facts: Option<Vec<Fact>>,
+    /// How soon to come back, if sooner than the regular interval.
+    pub again: Option<Duration>,
+}
+
+/// A change of the subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountCall {
+    /// `POST /v2/webhooks` for these events.
+    Subscribe(Vec<&'static str>),
+    /// `DELETE /v2/webhooks` for these rows.
+    Unsubscribe(Vec<String>),
+}
