@@ -11,9 +11,10 @@
 mod stage;
 
 use control_plane::eventually;
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use stage::{ACCOUNT, PATIENCE, Setting, Stage, TOKEN};
-use wazzup_simulator::{Dialect, Effect, Fault};
+use wazzup_simulator::{Dialect, Effect, Fault, Options, Simulator};
 
 fn creates(stage: &Stage) -> usize {
     stage.simulator.journal().count("POST", "/v2/channels")
@@ -101,6 +102,32 @@ async fn a_wrong_account_token_is_said_on_the_account_and_its_channels_and_heals
     stage.secret("wazzup-token", json!({"token": TOKEN})).await;
     stage.until_account("default", "Ready", "True", "Listed").await;
     stage.until_active("bot").await;
+}
+
+#[tokio::test]
+async fn an_account_at_a_host_that_is_not_allowed_is_never_called_and_heals_with_its_spec() {
+    let stage = Stage::set_without_account("host", &Setting::default()).await;
+    stage.secret("wazzup-token", json!({"token": TOKEN})).await;
+    let elsewhere = Simulator::start(Options::default()).await;
+    let point_to = async |url: String| {
+        let patch = json!({"spec": {"apiUrl": url}});
+        let how = PatchParams::default();
+        stage
+            .accounts()
+            .patch("default", &how, &Patch::Merge(patch))
+            .await
+            .unwrap();
+    };
+    stage.account("default", "Managed", "10s").await;
+    stage.until_account("default", "Ready", "True", "Listed").await;
+    point_to(elsewhere.url()).await;
+    stage.until_account("default", "Ready", "False", "InvalidSpec").await;
+    stage.until_account("default", "Stalled", "True", "InvalidSpec").await;
+    assert_eq!(elsewhere.journal().requests.len(), 0);
+    point_to(stage.simulator.url()).await;
+    let account = stage.until_account("default", "Ready", "True", "Listed").await;
+    let conditions = account.status.unwrap().conditions;
+    assert!(conditions.iter().all(|one| one.type_ != "Stalled"), "{conditions:?}");
 }
 
 #[tokio::test]

@@ -138,7 +138,10 @@ async fn token(
     recall: &mut Recall,
 ) -> Token {
     let Some(client_token) = &account.spec.auth.client_token else {
-        return Token::Missing("this version of the operator supports spec.auth.clientToken alone".to_owned());
+        return Token::Invalid(
+            "this version of the operator supports spec.auth.clientToken alone: use it with a client_access_token"
+                .to_owned(),
+        );
     };
     let namespace = account.namespace().unwrap_or_default();
     let (name, entry) = (&client_token.secret_ref.name, &client_token.secret_ref.key);
@@ -162,7 +165,7 @@ async fn token(
     };
     let base = match ApiUrl::parse(&account.spec.api_url, &context.options.allowed_hosts) {
         Ok(base) => base,
-        Err(error) => return Token::Missing(format!("spec.apiUrl: {error}")),
+        Err(error) => return Token::Invalid(format!("spec.apiUrl: {error}")),
     };
     let used = (account.spec.api_url.clone(), keys.hash(&[("token", token)]));
     if recall.token.as_ref() != Some(&used) || desk.standing().client.is_none() {

@@ -11,7 +11,7 @@ use super::caches::Key;
 /// What a replica remembers of an account between passes; lost at a restart, when everything is looked at anyway.
 #[derive(Default)]
 pub(super) struct Recall {
-    /// The Secret's version and the address that the present client was made from.
+    /// The address and the token's hash that the present client was made from.
     pub(super) token: Option<(String, String)>,
     /// When the subscription was last verified.
     pub(super) verified: Option<Instant>,

@@ -32,22 +32,14 @@ pub fn plan(seen: &AccountSeen) -> AccountPlan {
     }
     let wish = match &seen.wish {
         Ok(wish) => *wish,
-        Err(why) => {
-            return AccountPlan {
-                trouble: Some((AccountTrouble::Invalid, why.clone())),
-                facts: Some(vec![
-                    fact("Ready", Standing::False, "InvalidSpec", why),
-                    fact("Stalled", Standing::True, "InvalidSpec", why),
-                ]),
-                ..quiet()
-            };
-        }
+        Err(why) => return invalid(quiet(), why),
     };
     let mut plan = AccountPlan {
         finalizer: (!seen.finalizer).then_some(true),
         ..quiet()
     };
     match (&seen.token, &seen.listing) {
+        (Token::Invalid(why), _) => return invalid(plan, why),
         (Token::Missing(why), _) => return unusable(plan, "SecretNotFound", why),
         (Token::Hidden(why), _) => {
             return AccountPlan {
@@ -106,6 +98,19 @@ fn quiet() -> AccountPlan {
         trouble: None,
         facts: None,
         again: None,
+    }
+}
+
+fn invalid(plan: AccountPlan, why: &str) -> AccountPlan {
+    AccountPlan {
+        trouble: Some((AccountTrouble::Invalid, why.to_owned())),
+        facts: Some(vec![
+            fact("Ready", Standing::False, "InvalidSpec", why),
+            fact("Authenticated", Standing::False, "InvalidSpec", why),
+            fact("WebhooksSubscribed", Standing::Unknown, "InvalidSpec", why),
+            fact("Stalled", Standing::True, "InvalidSpec", why),
+        ]),
+        ..plan
     }
 }
 
@@ -262,7 +267,7 @@ fn goodbye(seen: &AccountSeen) -> AccountPlan {
     }
     match (&seen.token, &seen.rows) {
         // Events to a URL that nobody serves any more get 404; an account must not hang on that.
-        (Token::Missing(_) | Token::Hidden(_), _)
+        (Token::Invalid(_) | Token::Missing(_) | Token::Hidden(_), _)
         | (Token::Present, Rows::NotAsked | Rows::Failed(Fault::Denied { .. } | Fault::Missing { .. })) => release(),
         (Token::Present, Rows::Failed(fault)) => {
             let why = format!("the webhook subscription could not be removed yet: {fault}; it is tried again");

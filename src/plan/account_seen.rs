@@ -55,6 +55,8 @@ pub enum WebhookMode {
 pub enum Token {
     /// There.
     Present,
+    /// The spec leads to none: why, in words that say how to mend it.
+    Invalid(String),
     /// Missing: what, in words that say how to mend it.
     Missing(String),
     /// The Secret could not be read.

@@ -98,7 +98,17 @@ fn a_whole_account_is_ready_and_left_alone() {
 #[test]
 fn a_spec_that_cannot_be_read_and_a_token_that_is_not_there_say_so_and_stop_the_channels() {
     let invalid = with(|seen| seen.wish = Err("spec.apiUrl is wrong".into()));
-    assert_eq!(lines(&invalid), ["Ready=False/InvalidSpec", "Stalled=True/InvalidSpec"]);
+    assert_eq!(
+        lines(&invalid),
+        [
+            "Ready=False/InvalidSpec",
+            "Authenticated=False/InvalidSpec",
+            "WebhooksSubscribed=Unknown/InvalidSpec",
+            "Stalled=True/InvalidSpec",
+        ]
+    );
+    let host = with(|seen| seen.token = Token::Invalid("spec.apiUrl is wrong".into()));
+    assert_eq!(host, invalid);
     assert_eq!(
         invalid.trouble,
         Some((AccountTrouble::Invalid, "spec.apiUrl is wrong".into()))

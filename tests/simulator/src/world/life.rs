@@ -148,6 +148,7 @@ impl World {
                     .unwrap_or("insta")
                     .to_owned(),
                 "avito" => "avito_shop".to_owned(),
+                "maxbot" => "max_shop_bot".to_owned(),
                 _ => format!("bot_{}", token.split(':').next().unwrap_or("x")),
             };
             self.connect(id, &name, now);
