@@ -1,0 +1,136 @@
+//! What the operator must not do: believe a list that lies, or write where it was told to hold still.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod stage;
+
+use std::time::Duration;
+
+use control_plane::eventually;
+use serde_json::json;
+use stage::{PATIENCE, Setting, Stage};
+use wazzup_simulator::{Dialect, Effect, Fault};
+
+/// Waits until the service was asked for a list this many times more.
+async fn lists(stage: &Stage, count: usize) {
+    let before = stage.simulator.journal().count("GET", "/v2/channels");
+    eventually("the account to be listed again", PATIENCE, || async {
+        let now = stage.simulator.journal().count("GET", "/v2/channels");
+        if now >= before + count {
+            Ok(())
+        } else {
+            Err(format!("{} of {count}", now - before))
+        }
+    })
+    .await;
+}
+
+fn writes(stage: &Stage) -> Vec<String> {
+    let journal = stage.simulator.journal();
+    let told = journal
+        .writes()
+        .into_iter()
+        .map(|entry| format!("{} {}", entry.method, entry.path));
+    told.filter(|line| !line.contains("/v2/webhooks")).collect()
+}
+
+#[tokio::test]
+async fn a_list_that_is_suddenly_empty_loses_no_channel() {
+    let stage = Stage::set("empty", Setting::default()).await;
+    stage.telegram("bot", "100:canary-bot-token").await;
+    let before = stage.until_active("bot").await.status.unwrap();
+    stage.simulator.clear_journal();
+    stage
+        .simulator
+        .fault(Fault::always("GET", "/v2/channels", Effect::EmptyList));
+    stage.annotate("bot", "sync-requested-at", "1").await;
+    lists(&stage, 2).await;
+    stage.simulator.clear_faults();
+    stage.annotate("bot", "sync-requested-at", "2").await;
+    lists(&stage, 1).await;
+    let after = stage.until_active("bot").await.status.unwrap();
+    assert_eq!(after.channel_id, before.channel_id);
+    assert_eq!(writes(&stage), Vec::<String>::new());
+    assert_eq!(stage.remote().len(), 1);
+}
+
+#[tokio::test]
+async fn a_create_without_an_answer_waits_for_a_list_that_lags() {
+    let stage = Stage::set("lagging", Setting::default()).await;
+    let lag = Effect::LaggingList(Duration::from_secs(15));
+    stage
+        .simulator
+        .fault(Fault::once("POST", "/v2/channels", Effect::DropAfter));
+    stage.simulator.fault(Fault::always("GET", "/v2/channels", lag));
+    stage.telegram("bot", "100:canary-bot-token").await;
+    stage.until_active("bot").await;
+    assert_eq!(writes(&stage), ["POST /v2/channels"], "it was found, not made again");
+    assert_eq!(stage.remote().len(), 1);
+}
+
+#[tokio::test]
+async fn a_suspended_channel_is_mirrored_not_written_to_and_still_deleted() {
+    let stage = Stage::set("suspend", Setting::default()).await;
+    stage
+        .channel("new", json!({"transport": "viber", "suspend": true}))
+        .await;
+    stage.until("new", "Ready", "False", "Suspended").await;
+    assert_eq!(writes(&stage), Vec::<String>::new());
+    stage.telegram("bot", "100:canary-bot-token").await;
+    let id = stage.until_active("bot").await.status.unwrap().channel_id.unwrap();
+    stage.patch_spec("bot", json!({"suspend": true})).await;
+    stage
+        .simulator
+        .with(|world, now| world.set_status(&id, "disabled", Some("unauthorized"), now))
+        .unwrap();
+    stage.until("bot", "Ready", "False", "Suspended").await;
+    stage.simulator.clear_journal();
+    lists(&stage, 1).await;
+    assert_eq!(writes(&stage), Vec::<String>::new());
+    assert!(
+        stage.simulator.journal().count("GET", "/v2/channels") <= 2,
+        "what is held back is not looked at again and again"
+    );
+    stage.delete("bot").await;
+    assert_eq!(stage.remote().len(), 0, "deletion works while suspended");
+    stage.patch_spec("new", json!({"suspend": false})).await;
+    stage.until("new", "ActionRequired", "True", "ScanQr").await;
+}
+
+#[tokio::test]
+async fn a_policy_of_retain_leaves_the_channel_and_chats_go_only_when_asked() {
+    let stage = Stage::set(
+        "retain",
+        Setting {
+            dialect: Dialect::Production,
+            ..Setting::default()
+        },
+    )
+    .await;
+    for (name, policy) in [("kept", "Retain"), ("gone", "Delete"), ("erased", "DeleteWithChats")] {
+        stage
+            .telegram(name, &format!("{}00:canary-bot-token", name.len()))
+            .await;
+        stage.patch_spec(name, json!({"deletionPolicy": policy})).await;
+        stage.until_active(name).await;
+    }
+    stage.simulator.clear_journal();
+    for name in ["kept", "gone", "erased"] {
+        stage.delete(name).await;
+    }
+    let journal = stage.simulator.journal();
+    let mut deletions: Vec<String> = journal
+        .matching("DELETE", "/v2/channels")
+        .iter()
+        .map(|entry| entry.query.clone())
+        .collect();
+    deletions.sort();
+    assert_eq!(deletions, ["delete_chats=false", "delete_chats=true"]);
+    assert_eq!(stage.remote().len(), 1, "the retained one");
+}
