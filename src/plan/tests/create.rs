@@ -159,7 +159,11 @@ fn an_unclear_create_is_made_again_only_after_the_grace_and_two_healthy_lists() 
     );
     let mut early = unclear(Transport::Telegram, 100);
     early.memory.missing_since = Some(at(-90));
-    assert_eq!(gist(&planned(&early)), "Creating", "two lists agree, but within the grace");
+    assert_eq!(
+        gist(&planned(&early)),
+        "Creating",
+        "two lists agree, but within the grace"
+    );
     let first = planned(&unclear(Transport::Telegram, 200));
     assert_eq!(gist(&first), "Creating", "the first list");
     assert_eq!(first.memory.missing_since, Some(at(0)));
