@@ -2,7 +2,7 @@
 //!
 //! Owns what is done about a channel or an account, and how it is reported. Must never ask for anything: no Kubernetes,
 //! no HTTP, no clock, no runtime, no log; time, chance and identity are arguments, and "could not look" is a value.
-//! `seen` is all that can be known, `decision` all that can be done, `channel` the ladder between them, `settle` what an
+//! `seen` is all that can be known (`memory` the part that outlives a restart), `decision` all that can be done, `channel` the ladder between them, `settle` what an
 //! answer changes, `report` what people are told, `check` the laws that every plan obeys.
 //! Next: `controller` observes and acts.
 
