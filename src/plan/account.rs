@@ -5,7 +5,7 @@ use std::time::Duration;
 pub use super::account_seen::{
     AccountCall, AccountPlan, AccountSeen, AccountWish, Listing, Row, Rows, Token, WebhookMode,
 };
-use super::{AccountTrouble, Fact, Standing, Webhooks};
+use super::{AccountTrouble, Fact, Standing, Webhooks, reasons::of_an_account as fact};
 use crate::model::{Fault, Sensitive};
 
 /// The events that are subscribed (Webhooks page; only those that are processed, as it asks).
@@ -292,14 +292,5 @@ fn goodbye(seen: &AccountSeen) -> AccountPlan {
                 }
             }
         }
-    }
-}
-
-fn fact(kind: &'static str, standing: Standing, reason: &'static str, message: &str) -> Fact {
-    Fact {
-        kind,
-        standing,
-        reason,
-        message: message.to_owned(),
     }
 }

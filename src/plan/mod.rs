@@ -19,6 +19,7 @@ mod login_qr;
 mod login_secret;
 mod memory;
 mod qr;
+pub mod reasons;
 mod report;
 mod seen;
 mod settle;

@@ -1,6 +1,8 @@
 //! What was seen and decided, as people and tools read it: conditions and the mirrored fields.
 
-use super::{Need, Plan, Progress, ReadyWhen, Remote, Seen, Stall, Verdict, decision::Idle};
+use super::{
+    Need, Plan, Progress, ReadyWhen, Remote, Seen, Stall, Verdict, decision::Idle, reasons::of_a_channel as fact,
+};
 use crate::model::{Reason, RemoteChannel, Status};
 
 /// Status of a condition.
@@ -190,15 +192,6 @@ fn ready(seen: &Seen, reason: &'static str, why: &str) -> Fact {
         )
     } else {
         fact("Ready", Standing::False, reason, why)
-    }
-}
-
-fn fact(kind: &'static str, standing: Standing, reason: &'static str, message: &str) -> Fact {
-    Fact {
-        kind,
-        standing,
-        reason,
-        message: message.to_owned(),
     }
 }
 

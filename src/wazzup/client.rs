@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    http::{HttpClient, Manner},
+    http::{Authorization, HttpClient, Manner},
     request::{self, NewWebhook, Request},
     response::{Answer, ChannelList, WebhookRow},
     url::ApiUrl,
@@ -15,7 +15,7 @@ use crate::model::{ChannelId, CreateOutcome, Credentials, Fault, Phone, RemoteCh
 #[derive(Clone)]
 pub struct Client {
     http: HttpClient,
-    account: Arc<(ApiUrl, Sensitive<String>)>,
+    account: Arc<(ApiUrl, Authorization)>,
 }
 
 impl fmt::Debug for Client {
@@ -29,13 +29,13 @@ impl Client {
     pub fn new(http: HttpClient, base: ApiUrl, token: Sensitive<String>) -> Self {
         Self {
             http,
-            account: Arc::new((base, token)),
+            account: Arc::new((base, Authorization::Bearer(token))),
         }
     }
 
     async fn send(&self, request: Request, manner: Manner) -> Result<Answer, Fault> {
-        let (base, token) = &*self.account;
-        self.http.send(base, token, request, manner).await
+        let (base, authorization) = &*self.account;
+        self.http.send(base, authorization, request, manner).await
     }
 
     /// All channels of the account.

@@ -67,6 +67,15 @@ pub(super) enum Manner {
     Create,
 }
 
+/// What a call proves its right with.
+#[derive(Debug, Clone)]
+pub(super) enum Authorization {
+    /// A `client_access_token`.
+    Bearer(Sensitive<String>),
+    /// The partner's `email:password` in Base64.
+    Basic(Sensitive<String>),
+}
+
 /// Installs rustls' ring provider for the process; a second call does nothing.
 pub fn install_tls() {
     // An error means that a provider is there already.
@@ -109,7 +118,7 @@ impl HttpClient {
     pub(super) async fn send(
         &self,
         base: &ApiUrl,
-        token: &Sensitive<String>,
+        authorization: &Authorization,
         request: Request,
         manner: Manner,
     ) -> Result<Answer, Fault> {
@@ -120,8 +129,9 @@ impl HttpClient {
         };
         let deadline = Instant::now() + allowed;
         let mut hidden = request.hidden.clone();
-        hidden.push(token.clone());
-        let outgoing = prepared(client, base, token, request)?;
+        let (Authorization::Bearer(secret) | Authorization::Basic(secret)) = authorization;
+        hidden.push(secret.clone());
+        let outgoing = prepared(client, base, authorization, request)?;
         let response = match timeout_at(deadline, outgoing.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(fault_of(&error, &hidden)),
@@ -146,7 +156,7 @@ impl HttpClient {
 fn prepared(
     client: &reqwest::Client,
     base: &ApiUrl,
-    token: &Sensitive<String>,
+    authorization: &Authorization,
     request: Request,
 ) -> Result<reqwest::RequestBuilder, Fault> {
     let mut url = format!("{base}{}", request.path);
@@ -162,7 +172,7 @@ fn prepared(
     };
     let mut outgoing = client
         .request(method, url)
-        .header(AUTHORIZATION, bearer(token)?)
+        .header(AUTHORIZATION, authorization.header()?)
         .header(reqwest::header::ACCEPT, "application/json");
     if let Some(body) = request.body {
         outgoing = outgoing.header(CONTENT_TYPE, "application/json").body(body.to_string());
@@ -170,16 +180,22 @@ fn prepared(
     Ok(outgoing)
 }
 
-/// A token that no header can carry is as good as a wrong one: the Secret must change.
-fn bearer(token: &Sensitive<String>) -> Result<HeaderValue, Fault> {
-    let token = token.reveal().trim();
-    let value = HeaderValue::from_str(&format!("Bearer {token}")).ok();
-    let mut value = value.filter(|_| !token.is_empty()).ok_or_else(|| Fault::Denied {
-        status: 401,
-        words: "the access token is empty or holds characters that no HTTP header can carry; nothing was sent".into(),
-    })?;
-    value.set_sensitive(true);
-    Ok(value)
+impl Authorization {
+    /// A token that no header can carry is as good as a wrong one: the Secret must change.
+    fn header(&self) -> Result<HeaderValue, Fault> {
+        let (scheme, secret) = match self {
+            Self::Bearer(token) => ("Bearer", token.reveal().trim()),
+            Self::Basic(pair) => ("Basic", pair.reveal().as_str()),
+        };
+        let value = HeaderValue::from_str(&format!("{scheme} {secret}")).ok();
+        let mut value = value.filter(|_| !secret.is_empty()).ok_or_else(|| Fault::Denied {
+            status: 401,
+            words: "the access token is empty or holds characters that no HTTP header can carry; nothing was sent"
+                .into(),
+        })?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
 }
 
 fn head(response: &reqwest::Response, hidden: Vec<Sensitive<String>>) -> Answer {

@@ -1,7 +1,7 @@
 //! The only room that speaks to Wazzup.
 //!
 //! Owns what a request looks like (`request`), what an answer means (`response`, `wire`), which hosts may be called
-//! (`url`), how bytes travel (`http`, `client`) and how fast (`pace`, `gate`). Must never know Kubernetes, keep a state
+//! (`url`), how bytes travel (`http`, `client`; `tokens` for the token endpoint) and how fast (`pace`, `gate`). Must never know Kubernetes, keep a state
 //! that outlives a call (but for connections and pace), retry by itself, follow a redirect, or take a proxy from the
 //! environment: a token goes to the host that the administrator listed and nowhere else.
 //! Next: `webhook` for what Wazzup tells by itself; `model` for the values that come out.
@@ -12,6 +12,7 @@ mod http;
 mod pace;
 mod request;
 mod response;
+mod tokens;
 mod url;
 mod wire;
 
@@ -21,4 +22,5 @@ pub use http::{Deadlines, HttpClient, HttpSetupError, install_tls};
 pub use pace::{Lane, Pace, Readiness, Verdict};
 pub use request::{Method, NewWebhook, Request};
 pub use response::{Answer, ChannelList, WebhookRow};
+pub use tokens::{Partner, TokenClient, TokenGrant, token_owner};
 pub use url::{AllowedHosts, ApiUrl, UrlError};

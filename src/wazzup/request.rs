@@ -53,7 +53,7 @@ impl fmt::Debug for Request {
 }
 
 impl Request {
-    fn new(method: Method, path: impl Into<String>) -> Self {
+    pub(super) fn new(method: Method, path: impl Into<String>) -> Self {
         Self {
             method,
             path: path.into(),
@@ -63,14 +63,14 @@ impl Request {
         }
     }
 
-    fn with_body(self, body: Value) -> Self {
+    pub(super) fn with_body(self, body: Value) -> Self {
         Self {
             body: Some(body),
             ..self
         }
     }
 
-    fn hiding(mut self, secrets: impl IntoIterator<Item = Sensitive<String>>) -> Self {
+    pub(super) fn hiding(mut self, secrets: impl IntoIterator<Item = Sensitive<String>>) -> Self {
         self.hidden.extend(secrets);
         self
     }

@@ -77,7 +77,7 @@ impl Answer {
         }
     }
 
-    fn unclear(&self, why: &str) -> Fault {
+    pub(super) fn unclear(&self, why: &str) -> Fault {
         Fault::Unclear {
             why: wire::words_of(why, &self.hidden),
         }
@@ -117,7 +117,7 @@ impl Answer {
     }
 
     /// The items of `data`, which must be there.
-    fn items<T>(&self, read: impl FnOnce(Vec<&Value>) -> Result<T, Fault>) -> Result<T, Fault> {
+    pub(super) fn items<T>(&self, read: impl FnOnce(Vec<&Value>) -> Result<T, Fault>) -> Result<T, Fault> {
         let body = self.json()?;
         match wire::items(&body) {
             Some(items) => read(items),
