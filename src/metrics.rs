@@ -39,6 +39,7 @@ pub struct Metrics {
     qr_events: Family<Ruling, Counter>,
     webhooks: Family<Ruling, Counter>,
     leading: Gauge,
+    suspected_twins: Counter,
 }
 
 impl Default for Metrics {
@@ -59,6 +60,12 @@ impl Default for Metrics {
             "Requests to the webhook receiver by what became of them",
             webhooks.clone(),
         );
+        let suspected_twins = Counter::default();
+        registry.register(
+            "suspected_twins",
+            "Channels that turned up after a create was repeated",
+            suspected_twins.clone(),
+        );
         registry.register("leading", "1 while this replica leads", leading.clone());
         Self {
             registry,
@@ -69,6 +76,7 @@ impl Default for Metrics {
             qr_events,
             webhooks,
             leading,
+            suspected_twins,
         }
     }
 }
@@ -108,6 +116,11 @@ impl Metrics {
     /// Counts a request to the webhook receiver.
     pub fn webhook(&self, receipt: &'static str) {
         self.webhooks.get_or_create(&Ruling { ruling: receipt }).inc();
+    }
+
+    /// Counts a channel that may have come from a create that was repeated.
+    pub fn suspected_twin(&self) {
+        self.suspected_twins.inc();
     }
 
     /// Says whether this replica leads.

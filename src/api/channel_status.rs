@@ -122,6 +122,25 @@ pub struct Attempts {
     /// What the service refused last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<RefusedRequest>,
+    /// A create that was repeated after one without a clear answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub create_repeated: Option<RepeatedCreate>,
+    /// Channels that turned up after that and may have come from the first create; each was told once, none is touched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 128)))]
+    pub suspected_twins: Vec<String>,
+}
+
+/// A create that was repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RepeatedCreate {
+    /// When.
+    pub at: MicroTime,
+    /// Channels of that transport that were there before, or that a person has ruled on: none of these is a twin.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 128)))]
+    pub known: Vec<String>,
 }
 
 /// A refusal by the service.

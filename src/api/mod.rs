@@ -29,6 +29,6 @@ pub use channel::{
     AccountRef, DeletionPolicy, ExternalDeletionPolicy, ManagementPolicy, Pairing, Qr, QrSink, ReadyWhen, ReinitPolicy,
     Transport, WazzupChannel, WazzupChannelSpec,
 };
-pub use channel_status::{Attempts, Handled, QrStatus, RefusedRequest, WazzupChannelStatus};
+pub use channel_status::{Attempts, Handled, QrStatus, RefusedRequest, RepeatedCreate, WazzupChannelStatus};
 pub use condition::{Condition, condition, merge};
 pub use shared::{SecretKeyRef, SecretRef};

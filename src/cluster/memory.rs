@@ -7,9 +7,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    api::{Attempts, Handled, QrStatus, RefusedRequest, WazzupChannelStatus, names},
+    api::{Attempts, Handled, QrStatus, RefusedRequest, RepeatedCreate, WazzupChannelStatus, names},
     model::ChannelId,
-    plan::{Intent, Memory, Refusal, RefusedCall, Requests},
+    plan::{Intent, Memory, Refusal, RefusedCall, Repeated, Requests},
 };
 
 /// Reads the memory out of a status.
@@ -33,6 +33,11 @@ pub fn read(status: Option<&WazzupChannelStatus>) -> Memory {
         url: status.url.clone(),
         refusal: attempts.refused.and_then(refusal),
         qr_closed_at: status.qr.as_ref().and_then(|qr| qr.closed_at.clone()).map(|at| at.0),
+        repeated: attempts.create_repeated.map(|repeated| Repeated {
+            at: repeated.at.0,
+            known: ids(&repeated.known),
+        }),
+        twins: ids(&attempts.suspected_twins),
         handled: Requests {
             reinit: handled.reinit_requested_at,
             sync: handled.sync_requested_at,
@@ -41,6 +46,10 @@ pub fn read(status: Option<&WazzupChannelStatus>) -> Memory {
             resolve_create: handled.resolve_create,
         },
     }
+}
+
+fn ids(words: &[String]) -> Vec<ChannelId> {
+    words.iter().filter_map(|word| ChannelId::parse(word).ok()).collect()
 }
 
 /// Writes the memory into a status.
@@ -63,6 +72,11 @@ pub fn write(memory: &Memory, status: &mut WazzupChannelStatus) {
             at: Time(refusal.at),
             words: refusal.words.chars().take(1_000).collect(),
         }),
+        create_repeated: memory.repeated.as_ref().map(|repeated| RepeatedCreate {
+            at: MicroTime(repeated.at),
+            known: repeated.known.iter().map(ToString::to_string).collect(),
+        }),
+        suspected_twins: memory.twins.iter().map(ToString::to_string).collect(),
     };
     status.attempts = (attempts != Attempts::default()).then_some(attempts);
     let handled = Handled {
@@ -186,6 +200,11 @@ mod tests {
                 words: "no".into(),
             }),
             qr_closed_at: Some(at(7_890)),
+            repeated: Some(Repeated {
+                at: at(8_000),
+                known: vec![ChannelId::parse("b").unwrap()],
+            }),
+            twins: vec![ChannelId::parse("c").unwrap()],
             handled: Requests {
                 reinit: Some("x".into()),
                 ..Requests::default()

@@ -29,6 +29,11 @@ pub(super) async fn reconcile(channel: Arc<WazzupChannel>, context: Arc<Context>
         .await;
     let result = caught.unwrap_or_else(|_| Err(PassError::Internal("the pass panicked".to_owned())));
     context.metrics.pass("channel", result.is_err());
+    if let Err(PassError::Internal(why)) = &result
+        && let Err(error) = status::say_defect(&context, &channel, why).await
+    {
+        tracing::debug!(%error, "a defect could not be told");
+    }
     result
 }
 

@@ -35,6 +35,8 @@ struct Entry {
     local: bool,
     /// An unresolved create: in which account, of which transport.
     intent: Option<(Key, Transport)>,
+    /// A create that was repeated: newcomers of this account matter.
+    repeated: Option<Key>,
 }
 
 impl Claims {
@@ -123,13 +125,12 @@ impl Claims {
         open.iter().filter(|account| in_account(account)).count()
     }
 
-    /// Objects with an unresolved create in an account.
+    /// Objects with an unresolved or repeated create in an account.
     pub(super) fn unresolved(&self, account: &Key) -> Vec<Key> {
         let table = self.table();
-        let open = table
-            .entries
-            .values()
-            .filter(|entry| entry.intent.as_ref().is_some_and(|(key, _)| key == account));
+        let open = table.entries.values().filter(|entry| {
+            entry.intent.as_ref().is_some_and(|(key, _)| key == account) || entry.repeated.as_ref() == Some(account)
+        });
         open.map(|entry| entry.key.clone()).collect()
     }
 }
@@ -184,7 +185,11 @@ fn entry(channel: &WazzupChannel, uid: &str) -> Entry {
     let intent = annotations
         .get(names::CREATE_INTENT)
         .and_then(|text| memory::read_intent(text, uid));
+    let repeated = (channel.status.as_ref())
+        .and_then(|status| status.attempts.as_ref())
+        .is_some_and(|attempts| attempts.create_repeated.is_some());
     Entry {
+        repeated: repeated.then(|| account_of(channel)),
         key: key_of(channel),
         created: channel.metadata.creation_timestamp.as_ref().map(|time| time.0),
         in_status: in_status.is_some(),

@@ -241,7 +241,8 @@ fn seen_from(
     listed: &Listed,
     by_id: RemoteById,
 ) -> Look {
-    let looks_for_newcomers = seen.channel_id().is_none();
+    let looks_for_newcomers =
+        seen.channel_id().is_none() || crate::plan::watches(seen.memory.repeated.as_ref(), seen.now);
     let unclaimed = if looks_for_newcomers {
         let ours = listed.channels.values().filter(|found| found.is(wish.transport));
         ours.filter(|found| !context.claims.is_claimed(&found.id))

@@ -11,7 +11,7 @@ use crate::{
     api::{QrStatus, WazzupChannel, WazzupChannelStatus, condition, merge, names},
     clock,
     cluster::{ClusterError, api, memory, patch, sink as sinks, within},
-    plan::{Memory, Plan, Report, Seen, Sink, SinkOrder, Standing, report},
+    plan::{Memory, Plan, Report, Seen, Sink, SinkOrder, Standing, internal_error, report},
 };
 
 /// Stores what must be remembered of a call before it is made, only if the object is still as it was seen.
@@ -59,6 +59,22 @@ pub(super) async fn say(
     Ok(())
 }
 
+/// Says that a pass met a defect.
+pub(super) async fn say_defect(context: &Context, object: &WazzupChannel, why: &str) -> Result<(), ClusterError> {
+    let before = object.status.clone().unwrap_or_default();
+    let generation = object.metadata.generation.unwrap_or(0);
+    let said = internal_error(why);
+    let mut status = before.clone();
+    status.conditions = merge(
+        &before.conditions,
+        told(&said),
+        said.keep_others,
+        generation,
+        clock::now(),
+    );
+    write(context, object, &status, true).await.map(|_| ())
+}
+
 /// The object as the API server has it now; `None` when it is gone.
 pub(super) async fn fetch(context: &Context, object: &WazzupChannel) -> Result<Option<WazzupChannel>, ClusterError> {
     let namespace = object.namespace().unwrap_or_default();
@@ -95,13 +111,21 @@ fn status(
     if said.observed {
         status.observed_generation = Some(generation);
     }
-    let wanted = said
-        .facts
-        .iter()
-        .map(|fact| (fact.kind, standing(fact.standing), fact.reason, fact.message.clone()))
-        .collect();
-    status.conditions = merge(&before.conditions, wanted, said.keep_others, generation, clock::now());
+    status.conditions = merge(
+        &before.conditions,
+        told(said),
+        said.keep_others,
+        generation,
+        clock::now(),
+    );
     status
+}
+
+fn told(said: &Report) -> Vec<(&'static str, &'static str, &'static str, String)> {
+    let facts = said.facts.iter();
+    facts
+        .map(|fact| (fact.kind, standing(fact.standing), fact.reason, fact.message.clone()))
+        .collect()
 }
 
 const fn standing(standing: Standing) -> &'static str {
@@ -143,6 +167,16 @@ async fn announce(
     before: &WazzupChannelStatus,
     after: &WazzupChannelStatus,
 ) {
+    let twins = |status: &WazzupChannelStatus| status.attempts.clone().unwrap_or_default().suspected_twins;
+    let known = twins(before);
+    for twin in twins(after).iter().filter(|twin| !known.contains(twin)) {
+        context.metrics.suspected_twin();
+        let own = after.channel_id.as_deref().unwrap_or_default();
+        let note = format!(
+            "channel {twin} turned up after a create without a clear answer was repeated: it may be a twin of {own}. If it is nobody's, delete it at Wazzup; to keep it, make a WazzupChannel with spec.channelId {twin}"
+        );
+        context.announcer.say(object, true, "SuspectedTwin", &note).await;
+    }
     for type_ in ["ActionRequired", "Stalled", "Connected"] {
         let (was, is) = (
             condition(&before.conditions, type_),

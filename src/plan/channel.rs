@@ -4,7 +4,7 @@ use super::{
     Account, AccountTrouble, Call, Claim, Management, Need, Note, Plan, Progress, Remote, RemoteById, Seen, Sink,
     Stall, Verdict, Wake, create,
     decision::{Idle, SinkOrder},
-    gone, goodbye, login, words,
+    gone, goodbye, login, twins, words,
 };
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ const ACCOUNT_AGAIN: Duration = Duration::from_secs(600);
 /// Decides what to do about a channel. Total: every value of [`Seen`] has a plan, and the same value the same plan.
 pub fn plan(seen: &Seen) -> Plan {
     let mut plan = ladder(seen);
+    twins::suspect(seen, &mut plan);
     if plan.sink == SinkOrder::Withdraw && matches!(seen.sink, Sink::Shown { .. }) {
         plan.memory.qr_closed_at = Some(seen.now);
     }

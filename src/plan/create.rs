@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     Call, Intent, Look, Need, Note, Plan, Progress, Seen, SinkOrder, Stall, Supply, Verdict, Wake, Webhooks, Wish,
-    channel::person, memory::RefusedCall, seen::Account, words,
+    channel::person, memory::RefusedCall, seen::Account, twins, words,
 };
 use crate::model::{ChannelId, Login, RemoteChannel};
 
@@ -142,7 +142,7 @@ fn open(seen: &Seen, wish: &Wish, look: &Look) -> Plan {
 /// An intent is open and no id is known: the answer of a create was lost, or a link waits to be followed.
 pub(super) fn resolve(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) -> Plan {
     let newcomers = newcomers(look, intent);
-    if let Some(plan) = answered(seen, wish, look, &newcomers) {
+    if let Some(plan) = answered(seen, wish, look, intent, &newcomers) {
         return plan;
     }
     match (found(wish, look, intent, &newcomers), wish.transport.login()) {
@@ -154,7 +154,7 @@ pub(super) fn resolve(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) ->
         ),
         (Found::None, Login::Iframe) => wait_for_link(seen, wish),
         (Found::None, Login::Secret { .. } | Login::Qr | Login::Link) => match absence(seen, look, intent) {
-            Absence::Proven => open(seen, wish, look),
+            Absence::Proven => again(seen, wish, look, intent, &[]),
             Absence::Open { memory, wake } => {
                 let why =
                     "a create had no clear answer; the account is being watched for the channel before another is made";
@@ -164,14 +164,21 @@ pub(super) fn resolve(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) ->
     }
 }
 
+/// Creates once more; what the first create may yet bring is watched for.
+fn again(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent, ruled_on: &[&RemoteChannel]) -> Plan {
+    let mut plan = open(seen, wish, look);
+    plan.memory.repeated = Some(twins::repeated(seen, intent, ruled_on));
+    plan
+}
+
 /// A person's answer to `ChooseChannel`.
-fn answered(seen: &Seen, wish: &Wish, look: &Look, newcomers: &[&RemoteChannel]) -> Option<Plan> {
+fn answered(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent, newcomers: &[&RemoteChannel]) -> Option<Plan> {
     let answer = seen.object.requests.resolve_create.as_ref()?;
     if seen.memory.handled.resolve_create.as_ref() == Some(answer) {
         return None;
     }
     if answer == "create" {
-        return Some(open(seen, wish, look));
+        return Some(again(seen, wish, look, intent, newcomers));
     }
     let chosen = look.unclaimed.iter().find(|channel| channel.id.as_str() == answer);
     Some(match chosen {

@@ -38,6 +38,10 @@ pub struct Memory {
     pub refusal: Option<Refusal>,
     /// When the QR sink was last closed.
     pub qr_closed_at: Option<Timestamp>,
+    /// A create that was repeated.
+    pub repeated: Option<super::Repeated>,
+    /// Newcomers that may have come from the first one, each told once.
+    pub twins: Vec<ChannelId>,
     /// Requests done.
     pub handled: Requests,
 }

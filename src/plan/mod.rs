@@ -27,6 +27,7 @@ mod seen;
 mod settle;
 mod timing;
 pub mod token;
+mod twins;
 mod words;
 
 #[cfg(test)]
@@ -37,10 +38,11 @@ pub use check::broken_law;
 pub use decision::{Call, Need, Note, Plan, Progress, SinkOrder, Stall, Verdict, Wake};
 pub use memory::{Memory, Refusal, RefusedCall};
 pub use qr::{QrRuling, rule_on_qr};
-pub use report::{Fact, Mirror, Report, Standing, report};
+pub use report::{Fact, Mirror, Report, Standing, internal_error, report};
 pub use seen::{
     Account, AccountTrouble, Claim, DeletionPolicy, ExternalDeletionPolicy, Intent, Look, Management, Object,
     ReadyWhen, ReinitPolicy, Remote, RemoteById, Requests, Seen, Sink, Supply, Webhooks, Wish,
 };
 pub use settle::{Answer, settle};
 pub use timing::Timing;
+pub use twins::{Repeated, watches};

@@ -55,7 +55,6 @@ const TROUBLES: &[&str] = &[
     "RefreshRefused",
     "AccountChanged",
     "CannotLook",
-    "InternalError",
 ];
 
 /// Every `(condition, reason)` of a `WazzupChannel`.

@@ -87,6 +87,17 @@ pub fn report(seen: &Seen, plan: &Plan) -> Report {
     }
 }
 
+/// What an object says after a defect of the operator: nothing was done, and what was said before stands.
+pub fn internal_error(why: &str) -> Report {
+    let why = format!("a defect of the operator kept it from acting; nothing was done, it tries again: {why}");
+    Report {
+        facts: vec![fact("Synced", Standing::Unknown, "InternalError", &why)],
+        keep_others: true,
+        mirror: None,
+        observed: false,
+    }
+}
+
 fn facts(seen: &Seen, verdict: &Verdict) -> Vec<Fact> {
     let synced = || fact("Synced", Standing::True, "Synced", "the last talk with Wazzup worked");
     match verdict {

@@ -127,6 +127,11 @@ fn created(seen: &Seen, wish: &Wish, mut memory: Memory, outcome: &CreateOutcome
                 ..Plan::say(memory, Verdict::Unsettled, LOOK)
             }
         }
+        // Where the token was refused, not the channel, the look that follows tells the account.
+        CreateOutcome::Refused(fault @ Fault::Denied { .. }) | CreateOutcome::NotSent(fault) => Plan {
+            note: Some(Note::ClearIntent),
+            ..trouble(memory, Progress::Creating, fault)
+        },
         CreateOutcome::Refused(fault) => {
             remember_credentials(seen, &mut memory);
             let refused = refuse(memory, seen, RefusedCall::Create, &refusal_words(fault));
@@ -141,10 +146,6 @@ fn created(seen: &Seen, wish: &Wish, mut memory: Memory, outcome: &CreateOutcome
                 ..Plan::say(refused, verdict, Wake::After(seen.timing.refused))
             }
         }
-        CreateOutcome::NotSent(fault) => Plan {
-            note: Some(Note::ClearIntent),
-            ..trouble(memory, Progress::Creating, fault)
-        },
         CreateOutcome::Unknown(_) => {
             let why =
                 "the create had no clear answer; the account is being watched for the channel before another is made";

@@ -25,7 +25,7 @@ pub struct Timing {
 impl Timing {
     /// The product's values.
     pub const DEFAULT: Self = Self {
-        create_grace: Duration::from_secs(20 + 30 + 60),
+        create_grace: Duration::from_secs(25 + 30 + 60),
         second_look: Duration::from_secs(10),
         qr_patience: Duration::from_secs(120),
         fresh_qr: [

@@ -1,10 +1,10 @@
 //! Creating without duplicates.
 
 use super::super::{
-    Account, AccountTrouble, Call, Claim, Look, Management, Need, Note, Refusal, RefusedCall, Remote, Sink, Supply,
-    Verdict, Webhooks,
+    Account, AccountTrouble, Call, Claim, Look, Management, Need, Note, Refusal, RefusedCall, Remote, Repeated, Sink,
+    Supply, Verdict, Webhooks,
 };
-use super::stage::{at, fresh, gist, id, look, looked, need, planned, remote, unclear, wished, words};
+use super::stage::{at, fresh, gist, id, known, look, looked, need, planned, remote, unclear, wished, words};
 use crate::model::{Fault, NotSent, Transport};
 
 /// Past the grace, and seen missing once already, long enough ago.
@@ -306,4 +306,59 @@ fn creates_with_credentials_run_alone() {
             assert_eq!(alone, !transport.credential_keys().is_empty(), "{transport}");
         }
     }
+}
+
+#[test]
+fn a_repeated_create_remembers_what_was_there_before_the_first_one() {
+    let plan = planned(&settled(Transport::Telegram));
+    assert_eq!(gist(&plan), "intent, create alone, Creating");
+    let repeated = plan.memory.repeated.unwrap();
+    assert_eq!((repeated.at, repeated.known), (at(0), vec![id("old")]));
+}
+
+#[test]
+fn a_newcomer_after_a_repeated_create_is_suspected_once_and_never_touched() {
+    let mut seen = known(Transport::Telegram, "active", None);
+    seen.memory.repeated = Some(Repeated {
+        at: at(-600),
+        known: vec![id("old")],
+    });
+    looked(&mut seen).unclaimed = ["old", "twin"]
+        .map(|word| remote(word, Transport::Telegram, "active", None))
+        .to_vec();
+    let plan = planned(&seen);
+    assert_eq!(
+        (gist(&plan).as_str(), plan.memory.twins.as_slice()),
+        ("Connected", &[id("twin")][..])
+    );
+    seen.memory = plan.memory;
+    assert_eq!(planned(&seen).memory.twins, [id("twin")], "told once");
+    seen.memory.twins.clear();
+    looked(&mut seen).other_intents = 1;
+    assert_eq!(planned(&seen).memory.twins, [], "it may be another object's");
+    looked(&mut seen).other_intents = 0;
+    seen.now = at(90_000);
+    assert_eq!(planned(&seen).memory.twins, [], "a day later it is nobody's business");
+}
+
+#[test]
+fn what_a_person_has_ruled_out_is_no_twin() {
+    let mut seen = settled(Transport::Telegram);
+    looked(&mut seen).unclaimed = ["a", "b"]
+        .map(|word| remote(word, Transport::Telegram, "active", None))
+        .to_vec();
+    seen.object.requests.resolve_create = Some("create".into());
+    let repeated = planned(&seen).memory.repeated.unwrap();
+    assert_eq!(repeated.known, [id("a"), id("b"), id("old")]);
+}
+
+#[test]
+fn one_login_link_is_open_for_an_account_at_a_time() {
+    let mut seen = fresh(Transport::Vk);
+    looked(&mut seen).other_intents = 1;
+    let plan = planned(&seen);
+    assert_eq!(gist(&plan), "Creating");
+    assert!(words(&plan).contains("another object's login link"), "{}", words(&plan));
+    looked(&mut seen).other_intents = 0;
+    assert_eq!(gist(&planned(&seen)), "intent, link, Creating");
 }

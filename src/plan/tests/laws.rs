@@ -6,8 +6,8 @@ use proptest::{collection::vec, prelude::*};
 
 use super::super::{
     Account, AccountTrouble, Answer, Call, Claim, DeletionPolicy, ExternalDeletionPolicy, Intent, Look, Management,
-    Memory, Note, Plan, ReadyWhen, Refusal, RefusedCall, ReinitPolicy, Remote, RemoteById, Requests, Seen, Sink,
-    SinkOrder, Supply, Verdict, Wake, Webhooks, Wish, broken_law, plan, settle,
+    Memory, Note, Plan, ReadyWhen, Refusal, RefusedCall, ReinitPolicy, Remote, RemoteById, Repeated, Requests, Seen,
+    Sink, SinkOrder, Supply, Verdict, Wake, Webhooks, Wish, broken_law, plan, settle,
 };
 use super::stage::{at, fresh, id, known, remote, wish, written};
 use crate::model::{ChannelId, CreateOutcome, Fault, NotSent, Phone, RemoteChannel, Transport};
@@ -161,6 +161,11 @@ impl Tape {
                 words: "words".into(),
             }),
             qr_closed_at: self.maybe(Self::time),
+            repeated: self.maybe(|tape| Repeated {
+                at: tape.time(),
+                known: vec![tape.id()],
+            }),
+            twins: Vec::new(),
             handled: self.requests(),
         }
     }

@@ -189,3 +189,14 @@ fn reasons_are_distinct_words() {
     others.dedup();
     assert_eq!(others.len(), count);
 }
+
+#[test]
+fn a_defect_is_said_and_leaves_standing_what_was_said_before() {
+    let said = super::super::internal_error("the pass panicked");
+    assert_eq!(
+        (said.facts.len(), said.facts[0].kind, said.facts[0].reason),
+        (1, "Synced", "InternalError")
+    );
+    assert!(said.keep_others && !said.observed && said.mirror.is_none());
+    assert!(said.facts[0].message.contains("the pass panicked"));
+}

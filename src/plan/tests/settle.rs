@@ -57,6 +57,22 @@ fn a_created_channel_is_recorded_with_its_link_and_the_credentials_that_made_it(
 }
 
 #[test]
+fn a_create_whose_token_was_refused_blames_the_account_and_not_the_credentials() {
+    let denied = Fault::Denied {
+        status: 401,
+        words: "revoked".into(),
+    };
+    let answer = Answer::Create(CreateOutcome::Refused(denied));
+    let plan = settled(&fresh(Transport::Telegram), &answer);
+    assert_eq!(gist(&plan), "clear, Creating");
+    assert_eq!((plan.memory.refusal, plan.memory.credentials_hash), (None, None));
+    assert!(
+        matches!(plan.wake, Wake::LookAfter(_)),
+        "the list that follows tells the account"
+    );
+}
+
+#[test]
 fn a_refused_create_made_nothing_and_says_why() {
     let refused = Answer::Create(CreateOutcome::Refused(rejected()));
     let plan = settled(&fresh(Transport::Telegram), &refused);
