@@ -218,6 +218,10 @@ pub struct WazzupAccountStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub remote_account_id: Option<String>,
+    /// Keyed hash of what the token stems from by which the account was last listed; tells nothing about the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub token_hash: Option<String>,
     /// Ids of the operator's webhook rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 128)))]

@@ -21,6 +21,8 @@ pub const RECREATE_REQUESTED: &str = "wazzup24.com/recreate-requested-at";
 pub const RESOLVE_CREATE: &str = "wazzup24.com/resolve-create";
 /// Annotation: let the object go without deleting the channel.
 pub const ABANDON: &str = "wazzup24.com/abandon";
+/// Annotation on accounts: the account at Wazzup that the token may belong to from now on.
+pub const CONFIRM_ACCOUNT: &str = "wazzup24.com/confirm-account";
 /// Annotation written by the operator: the channel's id; survives a backup that drops the status.
 pub const CHANNEL_ID: &str = "wazzup24.com/channel-id";
 /// Annotation written by the operator: a create is under way.

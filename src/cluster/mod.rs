@@ -5,6 +5,7 @@
 //! Next: `controller::act` and `controller::channel` call these in the order that a plan fixes.
 
 pub mod events;
+pub mod grants;
 pub mod memory;
 pub mod notes;
 pub mod patch;

@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use kube_runtime::controller::Action;
 
 use super::{
+    account_look::observe,
     account_status,
     act::PassError,
     caches::{Key, key_of},
@@ -15,27 +16,22 @@ use super::{
     desk::{Changes, Desk, Snapshot},
     interval::{interval, next_list},
     recall::{Recall, Recalls},
+    token::Purse,
 };
 use crate::{
-    api::{WazzupAccount, WebhooksMode, condition, names},
+    api::{WazzupAccount, names},
     clock,
     cluster::{
         notes,
         secrets::{self, AccountKeys},
     },
-    model::{Fault, Sensitive},
+    model::Fault,
     plan::{
         Webhooks,
-        account::{
-            self, AccountCall, AccountPlan, AccountSeen, AccountWish, Listing, Row, Rows, Token, WebhookMode,
-            needs_rows,
-        },
+        account::{self, AccountCall, AccountPlan, AccountSeen, Token},
     },
-    wazzup::{ApiUrl, Client, Lane, NewWebhook},
+    wazzup::{Lane, NewWebhook},
 };
-
-/// How often the subscription is verified.
-const VERIFY: Duration = Duration::from_secs(3_600);
 
 /// Runs a pass; a panic in it is an error of this pass alone.
 pub(super) async fn reconcile(
@@ -82,24 +78,28 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
         .clamp(1, 1_000);
     let desk = context.desks.open(key, rate);
     let keys = keys(context, account, deleting).await?;
-    let token = token(context, account, &desk, &keys, recall).await;
-    let snapshot = if token == Token::Present {
-        list(context, account, key, &desk, recall).await
-    } else {
-        None
-    };
-    let seen = observe(
+    let purse = Purse {
         context,
         account,
-        key,
-        &desk,
-        &keys,
-        token,
-        snapshot.as_deref(),
-        recall,
-        finalizer,
-    )
-    .await;
+        desk: &desk,
+        keys: &keys,
+    };
+    let (got, snapshot) = loop {
+        let got = purse.token(recall).await?;
+        if got.token != Token::Present {
+            break (got, None);
+        }
+        let snapshot = list(context, account, key, &desk, recall).await;
+        let denied = snapshot
+            .as_ref()
+            .is_some_and(|snapshot| matches!(snapshot.result, Err(Fault::Denied { .. })));
+        // A granted token may be revoked before its end: the plan says whether another is got.
+        if !(denied && recall.deny()) {
+            break (got, snapshot);
+        }
+    };
+    let again = got.again;
+    let seen = observe(&purse, key, got.token, snapshot.as_deref(), recall).await;
     let plan = account::plan(&seen);
     inform(context, key, &desk, &plan, account.spec.suspend);
     let mut object = account.clone();
@@ -116,7 +116,8 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
     }
     account_status::say(context, &object, &plan, snapshot.as_deref()).await?;
     let regular = next_list(account, &desk);
-    Ok(Action::requeue(plan.again.map_or(regular, |again| again.min(regular))))
+    let soonest = [plan.again, again].into_iter().flatten().fold(regular, Duration::min);
+    Ok(Action::requeue(soonest))
 }
 
 /// The account's keys. Nothing is made for an account that goes: its namespace may be going too.
@@ -127,58 +128,6 @@ async fn keys(context: &Context, account: &WazzupAccount, deleting: bool) -> Res
     let (namespace, name) = key_of(account);
     let kept = secrets::read_account_keys(&context.client, &namespace, &name).await?;
     Ok(kept.unwrap_or_else(AccountKeys::random))
-}
-
-/// Gets the token; a changed one makes a new client, since what the old one saw may be another customer's.
-async fn token(
-    context: &Context,
-    account: &WazzupAccount,
-    desk: &Desk,
-    keys: &AccountKeys,
-    recall: &mut Recall,
-) -> Token {
-    let Some(client_token) = &account.spec.auth.client_token else {
-        return Token::Invalid(
-            "this version of the operator supports spec.auth.clientToken alone: use it with a client_access_token"
-                .to_owned(),
-        );
-    };
-    let namespace = account.namespace().unwrap_or_default();
-    let (name, entry) = (&client_token.secret_ref.name, &client_token.secret_ref.key);
-    let values = match secrets::read(&context.client, &namespace, name).await {
-        Ok(Some(values)) => values,
-        // A namespace that goes takes the Secret first; the token that is still in memory lets the channels go as well.
-        Ok(None) if account.metadata.deletion_timestamp.is_some() && desk.standing().client.is_some() => {
-            return Token::Present;
-        }
-        Ok(None) => {
-            return Token::Missing(format!(
-                "Secret {name} does not exist: kubectl -n {namespace} create secret generic {name} --from-literal={entry}=TOKEN"
-            ));
-        }
-        Err(error) => return Token::Hidden(error.to_string()),
-    };
-    let Some(token) = values.get(entry).filter(|token| !token.reveal().is_empty()) else {
-        return Token::Missing(format!(
-            "Secret {name} has no key {entry}, or an empty one: store the client_access_token there"
-        ));
-    };
-    let base = match ApiUrl::parse(&account.spec.api_url, &context.options.allowed_hosts) {
-        Ok(base) => base,
-        Err(error) => return Token::Invalid(format!("spec.apiUrl: {error}")),
-    };
-    let used = (account.spec.api_url.clone(), keys.hash(&[("token", token)]));
-    if recall.token.as_ref() != Some(&used) || desk.standing().client.is_none() {
-        let client = Client::new(context.http.clone(), base, token.clone());
-        desk.forget_list();
-        desk.set(|standing| {
-            standing.client = Some(client);
-            standing.keys = Some(keys.clone());
-        });
-        recall.token = Some(used);
-        recall.verified = None;
-    }
-    Token::Present
 }
 
 /// The regular list, or a sooner one after an event that another replica received.
@@ -206,126 +155,16 @@ async fn list(
     .await
 }
 
-#[allow(clippy::too_many_arguments, reason = "each is a part of what is seen")]
-async fn observe(
-    context: &Context,
-    account: &WazzupAccount,
-    key: &Key,
-    desk: &Desk,
-    keys: &AccountKeys,
-    token: Token,
-    snapshot: Option<&Snapshot>,
-    recall: &mut Recall,
-    finalizer: bool,
-) -> AccountSeen {
-    let deleting = account.metadata.deletion_timestamp.is_some();
-    let mode = match account.spec.webhooks.mode {
-        WebhooksMode::Managed => Ok(WebhookMode::Managed),
-        WebhooksMode::External => Ok(WebhookMode::External),
-        WebhooksMode::Disabled => Ok(WebhookMode::Disabled),
-        WebhooksMode::Unknown => {
-            Err("spec.webhooks.mode has a value that this version of the operator does not know".to_owned())
-        }
-    };
-    let known_rows = account
-        .status
-        .as_ref()
-        .map(|status| status.webhook_ids.clone())
-        .unwrap_or_default();
-    let url_prefix = context.options.webhook_url.as_ref().map(|base| {
-        format!(
-            "{}/webhooks/{}/",
-            base.trim_end_matches('/'),
-            names::account_key(&key.0, &key.1)
-        )
-    });
-    let listing = match snapshot.map(|snapshot| (&snapshot.result, snapshot.failures)) {
-        None => Listing::NotAsked,
-        Some((Err(fault), in_a_row)) => Listing::Failed {
-            fault: fault.clone(),
-            in_a_row,
-        },
-        Some((Ok(listed), _)) => Listing::Listed {
-            unreadable: listed.unreadable,
-        },
-    };
-    let subscribed = account
-        .status
-        .as_ref()
-        .and_then(|status| condition(&status.conditions, "WebhooksSubscribed"))
-        .is_some_and(|condition| condition.reason == "Subscribed" && condition.status == "True");
-    let verified = recall.verified.is_some_and(|at| at.elapsed() < VERIFY) && subscribed && !deleting;
-    let wanted = mode
-        .as_ref()
-        .is_ok_and(|mode| needs_rows(deleting, *mode, url_prefix.is_some(), known_rows.len()));
-    let healthy = matches!(listing, Listing::Listed { .. });
-    let rows = if wanted && !verified && (healthy || deleting) {
-        rows(desk).await
-    } else {
-        Rows::NotAsked
-    };
-    recall.verified = match &rows {
-        Rows::Listed(_) => Some(clock::instant()),
-        Rows::NotAsked => recall.verified,
-        Rows::Failed(_) => None,
-    };
-    let dependents = if deleting {
-        let channels = context.caches.channels_of(key);
-        channels
-            .iter()
-            .map(|channel| key_of(&**channel))
-            .map(|(namespace, name)| format!("{namespace}/{name}"))
-            .collect()
-    } else {
-        Vec::new()
-    };
-    AccountSeen {
-        deleting,
-        finalizer,
-        wish: mode.map(|mode| AccountWish {
-            mode,
-            suspend: account.spec.suspend,
-        }),
-        token,
-        listing,
-        url: url_prefix
-            .as_ref()
-            .map(|prefix| Sensitive::new(format!("{prefix}{}", keys.webhook_token.reveal()))),
-        url_prefix,
-        rows,
-        known_rows,
-        dependents,
-    }
-}
-
-async fn rows(desk: &Desk) -> Rows {
-    let Some(client) = desk.standing().client else {
-        return Rows::NotAsked;
-    };
-    desk.gate.pass(Lane::Refresh).await;
-    let since = clock::instant();
-    let result = client.list_webhooks().await;
-    desk.note("list_webhooks", &result, since);
-    match result {
-        Ok(rows) => Rows::Listed(
-            rows.into_iter()
-                .map(|row| Row {
-                    id: row.id,
-                    event: row.event,
-                    url: row.url,
-                })
-                .collect(),
-        ),
-        Err(fault) => Rows::Failed(fault),
-    }
-}
-
 /// Tells the channels what they may do, and wakes them when that changed.
 fn inform(context: &Context, key: &Key, desk: &Desk, plan: &AccountPlan, suspend: bool) {
     let before = desk.standing();
     desk.set(|standing| {
         standing.trouble.clone_from(&plan.trouble);
         standing.suspend = suspend;
+        if let Some(pin) = &plan.pin {
+            standing.vetted = true;
+            standing.remote.clone_from(&pin.remote);
+        }
         if plan.webhooks.is_some() {
             standing.webhooks = plan.webhooks;
         } else if standing.webhooks.is_none() {
@@ -333,7 +172,11 @@ fn inform(context: &Context, key: &Key, desk: &Desk, plan: &AccountPlan, suspend
         }
     });
     let after = desk.standing();
-    if before.trouble != after.trouble || before.webhooks != after.webhooks || before.suspend != suspend {
+    if before.trouble != after.trouble
+        || before.webhooks != after.webhooks
+        || before.suspend != suspend
+        || before.vetted != after.vetted
+    {
         for channel in context.caches.channels_of(key) {
             context.channels.wake(&key_of(&*channel));
         }

@@ -30,7 +30,13 @@ pub(super) async fn say(
     if let Some(rows) = &plan.rows {
         status.webhook_ids.clone_from(rows);
     }
-    if let Some(Ok(listed)) = snapshot.map(|snapshot| &snapshot.result) {
+    if let Some(pin) = &plan.pin {
+        status.remote_account_id = pin.remote.as_ref().map(ToString::to_string);
+        status.token_hash = Some(pin.token.clone());
+    }
+    // What another customer's token lists is nobody's business here.
+    let own = plan.pin.is_some();
+    if let Some(Ok(listed)) = snapshot.filter(|_| own).map(|snapshot| &snapshot.result) {
         let unmanaged: Vec<_> = listed
             .channels
             .values()

@@ -8,7 +8,7 @@ use kube_runtime::controller::Action;
 
 use super::{
     act::{self, Acted, PassError},
-    caches::{Key, key_of},
+    caches::{Key, account_of, key_of},
     context::Context,
     desk::Changes,
     observe::{Observation, observe},
@@ -85,10 +85,9 @@ async fn once(channel: &WazzupChannel, context: &Context, carried: Option<Memory
     let mut planned = lawful(&observation)?;
     // A create that carries credentials sees the account only when no other one is in flight.
     let mut _lane = None;
-    if planned.call == Some(Call::Create { alone: true })
-        && let Some(desk) = observation.desk.clone()
-    {
-        _lane = Some(desk.lane(channel.spec.transport).await);
+    if matches!(planned.call, Some(Call::Create { alone: true } | Call::OpenLink(None))) {
+        let behind = context.behind(&account_of(channel));
+        _lane = Some(context.lanes.enter(behind, channel.spec.transport).await);
         observation = observe(context, channel, carried).await;
         planned = lawful(&observation)?;
     }
@@ -150,7 +149,12 @@ pub(super) fn wake_changed(context: &Context, account: &Key, changes: &Changes, 
     for key in keys.iter().filter(|key| Some(*key) != but) {
         context.channels.wake(key);
     }
-    if changes.set {
+    if changes.set || changes.denied {
         context.accounts.wake(account);
+    }
+    if !changes.channels.is_empty()
+        && let Some(desk) = context.desks.get(account)
+    {
+        desk.changed();
     }
 }

@@ -109,14 +109,18 @@ impl Claims {
         self.table().by_id.contains_key(id)
     }
 
-    /// How many other objects have an unresolved create of a transport in an account.
-    pub(super) fn other_intents(&self, account: &Key, transport: Transport, uid: &str) -> usize {
-        let wanted = Some((account.clone(), transport));
-        self.table()
-            .entries
-            .iter()
-            .filter(|(other, entry)| *other != uid && entry.intent == wanted)
-            .count()
+    /// How many other objects have an unresolved create of a transport in such accounts.
+    pub(super) fn other_intents(&self, transport: Transport, uid: &str, in_account: impl Fn(&Key) -> bool) -> usize {
+        let open: Vec<Key> = {
+            let table = self.table();
+            let others = table.entries.iter().filter(|(other, _)| *other != uid);
+            let intents = others.filter_map(|(_, entry)| entry.intent.clone());
+            intents
+                .filter(|(_, of)| *of == transport)
+                .map(|(account, _)| account)
+                .collect()
+        };
+        open.iter().filter(|account| in_account(account)).count()
     }
 
     /// Objects with an unresolved create in an account.

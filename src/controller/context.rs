@@ -6,7 +6,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{caches::Caches, claims::Claims, desk::Desks, qr_desk::QrDesk, queue::Queue, supplies::HashCache};
+use super::{
+    caches::{Caches, Key, account_of},
+    claims::Claims,
+    desk::Desks,
+    lanes::{Behind, Lanes},
+    partners::Partners,
+    qr_desk::QrDesk,
+    queue::Queue,
+    supplies::HashCache,
+};
 use crate::{
     api::{WazzupAccount, WazzupChannel},
     clock,
@@ -46,6 +55,8 @@ pub(super) struct Context {
     pub(super) caches: Arc<Caches>,
     pub(super) claims: Arc<Claims>,
     pub(super) desks: Desks,
+    pub(super) lanes: Lanes,
+    pub(super) partners: Partners,
     pub(super) qr: Arc<QrDesk>,
     pub(super) marks: Marks,
     pub(super) hashes: HashCache,
@@ -57,6 +68,21 @@ pub(super) struct Context {
     pub(super) timing: Timing,
     pub(super) announcer: Announcer,
     pub(super) metrics: Arc<Metrics>,
+}
+
+impl Context {
+    /// The account at Wazzup behind an account object.
+    pub(super) fn behind(&self, account: &Key) -> Behind {
+        Behind::of(account, self.desks.get(account).as_deref())
+    }
+
+    /// Unresolved creates of other objects, of the same transport, in the same account at Wazzup.
+    pub(super) fn other_intents(&self, channel: &WazzupChannel) -> usize {
+        let own = self.behind(&account_of(channel));
+        let uid = channel.metadata.uid.as_deref().unwrap_or_default();
+        self.claims
+            .other_intents(channel.spec.transport, uid, |account| self.behind(account) == own)
+    }
 }
 
 /// Since when a channel's state at Wazzup may have changed without a list that shows it: hints for a sooner look, never a

@@ -6,15 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::caches::Key;
 use crate::{
-    api::Transport,
     clock,
     cluster::secrets::AccountKeys,
     metrics::Metrics,
-    model::{ChannelId, CreateOutcome, Fault, RemoteChannel},
+    model::{ChannelId, CreateOutcome, Fault, RemoteAccountId, RemoteChannel},
     plan::{AccountTrouble, Webhooks},
     wazzup::{ChannelList, Client, Gate, Lane},
 };
@@ -43,6 +42,8 @@ pub(super) struct Changes {
     pub(super) set: bool,
     /// Whether everything must be looked at: the first list, or the first one after failures, or a lasting failure.
     pub(super) all: bool,
+    /// Whether the token was refused, and was not before.
+    pub(super) denied: bool,
 }
 
 /// What channels may know of their account.
@@ -53,6 +54,10 @@ pub(super) struct Standing {
     pub(super) webhooks: Option<Webhooks>,
     pub(super) trouble: Option<(AccountTrouble, String)>,
     pub(super) suspend: bool,
+    /// Whether a list has shown that the client's token is this account's.
+    pub(super) vetted: bool,
+    /// The account at Wazzup, where it is known.
+    pub(super) remote: Option<RemoteAccountId>,
 }
 
 pub(super) struct Desk {
@@ -60,7 +65,8 @@ pub(super) struct Desk {
     standing: Mutex<Standing>,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
     listing: AsyncMutex<()>,
-    lanes: Mutex<HashMap<&'static str, Arc<AsyncMutex<()>>>>,
+    /// Since when a list has shown a change that no event announced.
+    doubt: Mutex<Option<Instant>>,
     metrics: Arc<Metrics>,
 }
 
@@ -107,7 +113,7 @@ impl Desk {
             standing: Mutex::default(),
             snapshot: Mutex::default(),
             listing: AsyncMutex::default(),
-            lanes: Mutex::default(),
+            doubt: Mutex::default(),
             metrics,
         }
     }
@@ -130,23 +136,24 @@ impl Desk {
         *lock(&self.snapshot) = None;
     }
 
-    /// One create that carries credentials at a time, for this account and transport.
-    pub(super) async fn lane(&self, transport: Transport) -> OwnedMutexGuard<()> {
-        let name = match transport {
-            Transport::Telegram => "telegram",
-            Transport::MaxBot => "maxbot",
-            Transport::Avito => "avito",
-            Transport::InstApi => "instAPI",
-            Transport::Whatsapp
-            | Transport::Wapi
-            | Transport::Tgapi
-            | Transport::Viber
-            | Transport::Max
-            | Transport::Vk
-            | Transport::Unknown => "other",
-        };
-        let lane = lock(&self.lanes).entry(name).or_default().clone();
-        lane.lock_owned().await
+    /// An event came: the subscription works.
+    pub(super) fn announced(&self) {
+        *lock(&self.doubt) = None;
+    }
+
+    /// A list has shown a change.
+    pub(super) fn changed(&self) {
+        lock(&self.doubt).get_or_insert_with(clock::instant);
+    }
+
+    /// Whether a change has waited for its event for that long; asked once, it is forgotten.
+    pub(super) fn doubts(&self, patience: Duration) -> bool {
+        let mut doubt = lock(&self.doubt);
+        let stale = doubt.is_some_and(|since| since.elapsed() >= patience);
+        if stale {
+            *doubt = None;
+        }
+        stale
     }
 
     /// A list that was asked for at or after `not_before`: the last one, one that is under way, or a new one. After a
@@ -239,10 +246,11 @@ fn changes(before: Option<&Snapshot>, now: &Snapshot) -> Changes {
         (None | Some(Err(_)), Ok(_)) => Changes {
             all: true,
             set: true,
-            channels: Vec::new(),
+            ..Changes::default()
         },
-        (_, Err(_)) => Changes {
+        (was, Err(fault)) => Changes {
             all: now.failures == 1 || now.failures == 3,
+            denied: matches!(fault, Fault::Denied { .. }) && !matches!(was, Some(Err(Fault::Denied { .. }))),
             ..Changes::default()
         },
         (Some(Ok(before)), Ok(now)) => {

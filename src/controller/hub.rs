@@ -160,12 +160,16 @@ impl Hub {
                 .iter()
                 .filter(|one| one.namespace().as_deref() == Some(&*namespace))
             {
-                let token = account
-                    .spec
-                    .auth
-                    .client_token
-                    .as_ref()
-                    .is_some_and(|used| used.secret_ref.name == name);
+                let auth = &account.spec.auth;
+                let used = [
+                    auth.client_token.as_ref().map(|ready| &ready.secret_ref.name),
+                    auth.white_label
+                        .as_ref()
+                        .map(|white_label| &white_label.partner_secret_ref.name),
+                    auth.oauth.as_ref().map(|oauth| &oauth.partner_secret_ref.name),
+                    auth.oauth.as_ref().map(|oauth| &oauth.token_secret_ref.name),
+                ];
+                let token = used.into_iter().flatten().any(|used| *used == name);
                 if token || names::account_secret(&account.name_any()) == name {
                     accounts.wake(&key_of(&**account));
                 }

@@ -133,6 +133,9 @@ impl Inbox for Receiver {
         };
         let account = (namespace.to_owned(), name.to_owned());
         let mut changed = BTreeSet::new();
+        if let Some(desk) = self.context.desks.get(&account) {
+            desk.announced();
+        }
         let (mut unknown, mut delivery) = (false, Delivery::Done);
         for event in events {
             match event.kind {

@@ -6,6 +6,7 @@
 //! Next: `channel` and `account` are one pass each; `run` builds the controllers.
 
 mod account;
+mod account_look;
 mod account_status;
 mod act;
 mod caches;
@@ -13,16 +14,20 @@ mod channel;
 mod claims;
 mod context;
 mod desk;
+mod grant;
 mod hub;
 mod inbox;
 mod interval;
+mod lanes;
 mod observe;
+mod partners;
 mod qr_desk;
 mod queue;
 mod recall;
 mod run;
 mod status;
 mod supplies;
+mod token;
 mod validate;
 
 pub use context::Options;

@@ -161,10 +161,11 @@ async fn account(context: &Context, channel: &WazzupChannel, standing: &Standing
             *trouble,
             format!("WazzupAccount {}/{} cannot be used: {why}", key.0, key.1),
         ),
-        (None, None) => Account::Pending,
-        (None, Some(_)) => Account::Usable {
+        // Before a list has shown whose token it is, nothing is done with it.
+        (None, Some(_)) if standing.vetted => Account::Usable {
             webhooks: standing.webhooks.unwrap_or(Webhooks::Pending),
         },
+        (None, None | Some(_)) => Account::Pending,
     }
 }
 
@@ -255,11 +256,8 @@ fn seen_from(
         unclaimed,
         empty: listed.channels.is_empty(),
         complete: listed.unreadable == 0,
-        other_intents: if seen.object.intent.is_some() {
-            let uid = &seen.object.uid;
-            context
-                .claims
-                .other_intents(&account_of(channel), channel.spec.transport, uid)
+        other_intents: if looks_for_newcomers {
+            context.other_intents(channel)
         } else {
             0
         },

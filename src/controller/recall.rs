@@ -6,17 +6,81 @@ use std::{
     time::Instant,
 };
 
+use jiff::Timestamp;
+
 use super::caches::Key;
+use crate::{
+    cluster::grants::{NewGrant, StoredGrant},
+    model::{RemoteAccountId, Sensitive},
+    plan::token::{Held, Hold},
+};
 
 /// What a replica remembers of an account between passes; lost at a restart, when everything is looked at anyway.
 #[derive(Default)]
 pub(super) struct Recall {
-    /// The address and the token's hash that the present client was made from.
-    pub(super) token: Option<(String, String)>,
+    /// What the present client was made from.
+    pub(super) source: Option<Source>,
+    /// The account that the present token says it belongs to.
+    pub(super) owner: Option<RemoteAccountId>,
+    /// The token that the endpoint gave.
+    pub(super) grant: Option<Grant>,
+    /// Why the endpoint gave none, and the stem of which this was learned.
+    pub(super) hold: Option<(String, Hold)>,
+    /// When a token that was refused early was last replaced.
+    pub(super) reminted_at: Option<Timestamp>,
+    /// A rotated grant that could not be stored yet.
+    pub(super) unsaved: Option<NewGrant>,
     /// When the subscription was last verified.
     pub(super) verified: Option<Instant>,
     /// The last `event-at` annotation that was acted on.
     pub(super) event_at: Option<String>,
+}
+
+/// What a client was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Source {
+    pub(super) url: String,
+    /// Keyed hash of what the token stems from: of a ready one itself, of another the login and the account.
+    pub(super) stem: String,
+    /// Keyed hash of the token.
+    pub(super) token: String,
+}
+
+/// A token that the endpoint gave.
+#[derive(Debug, Clone)]
+pub(super) struct Grant {
+    pub(super) stem: String,
+    pub(super) token: Sensitive<String>,
+    pub(super) held: Held,
+}
+
+impl Recall {
+    /// Takes a stored token over, which this replica may have got before a restart, or another one since.
+    pub(super) fn take_over(&mut self, stored: &StoredGrant, stem: &str) {
+        let (Some(token), Some((since, until)), true) =
+            (&stored.access_token, stored.life, stored.stem.as_deref() == Some(stem))
+        else {
+            return;
+        };
+        if self.grant.as_ref().is_none_or(|grant| grant.token != *token) {
+            self.grant = Some(Grant {
+                stem: stem.to_owned(),
+                token: token.clone(),
+                held: Held {
+                    since,
+                    until,
+                    denied: false,
+                },
+            });
+        }
+    }
+
+    /// Notes that Wazzup refused the granted token; `false` when that is known or the token was not granted.
+    pub(super) fn deny(&mut self) -> bool {
+        self.grant
+            .as_mut()
+            .is_some_and(|grant| !std::mem::replace(&mut grant.held.denied, true))
+    }
 }
 
 /// [`Recall`] by account.

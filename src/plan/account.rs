@@ -5,7 +5,11 @@ use std::time::Duration;
 pub use super::account_seen::{
     AccountCall, AccountPlan, AccountSeen, AccountWish, Listing, Row, Rows, Token, WebhookMode,
 };
-use super::{AccountTrouble, Fact, Standing, Webhooks, reasons::of_an_account as fact};
+use super::{
+    AccountTrouble, Fact, Standing, Webhooks,
+    identity::{Identity, judge},
+    reasons::of_an_account as fact,
+};
 use crate::model::{Fault, Sensitive};
 
 /// The events that are subscribed (Webhooks page; only those that are processed, as it asks).
@@ -47,6 +51,7 @@ pub fn plan(seen: &AccountSeen) -> AccountPlan {
                 ..unusable(plan, "SecretUnreadable", why)
             };
         }
+        (Token::Refused { reason, why }, _) => return unusable(plan, reason, why),
         (
             Token::Present,
             Listing::Failed {
@@ -58,19 +63,22 @@ pub fn plan(seen: &AccountSeen) -> AccountPlan {
                 format!("Wazzup refused the token: {fault}; store a valid one in the Secret that spec.auth names");
             return unusable(plan, "TokenRefused", &why);
         }
-        (Token::Present, Listing::NotAsked) => return plan,
-        (Token::Present, Listing::Failed { fault, in_a_row }) => {
-            if *in_a_row >= 3 {
-                let why = format!("Wazzup cannot be looked at: {fault}");
-                plan.facts = Some(vec![
-                    fact("Ready", Standing::Unknown, "CannotLook", &why),
-                    fact("Authenticated", Standing::Unknown, "CannotLook", &why),
-                    fact("WebhooksSubscribed", Standing::Unknown, "CannotLook", &why),
-                ]);
-            }
-            return plan;
+        (Token::Pending, _) | (Token::Present, Listing::NotAsked) => return plan,
+        (Token::Unreached { fault, in_a_row }, _) | (Token::Present, Listing::Failed { fault, in_a_row }) => {
+            return out_of_reach(seen, plan, fault, *in_a_row);
         }
         (Token::Present, Listing::Listed { .. }) => {}
+    }
+    match seen.identity.as_ref().map(judge) {
+        Some(Identity::Changed(why)) => return unusable(plan, "AccountChanged", &why),
+        Some(Identity::Unclear) => {
+            let unreadable = Fault::Unclear {
+                why: "the list holds items that cannot be read, so it cannot be told whose it is".to_owned(),
+            };
+            return out_of_reach(seen, plan, &unreadable, 3);
+        }
+        Some(Identity::Pinned(pin)) => plan.pin = Some(pin),
+        None => {}
     }
     let (webhooks, subscribed) = subscription(seen, wish, &mut plan);
     plan.webhooks = webhooks;
@@ -94,10 +102,28 @@ fn quiet() -> AccountPlan {
         finalizer: None,
         call: None,
         rows: None,
+        pin: None,
         webhooks: None,
         trouble: None,
         facts: None,
         again: None,
+    }
+}
+
+/// Wazzup cannot be looked at. Channels that use the token already see that by themselves; others are told.
+fn out_of_reach(seen: &AccountSeen, plan: AccountPlan, fault: &Fault, in_a_row: u32) -> AccountPlan {
+    if in_a_row < 3 {
+        return plan;
+    }
+    let why = format!("Wazzup cannot be looked at: {fault}");
+    AccountPlan {
+        trouble: (!seen.vetted).then(|| (AccountTrouble::OutOfReach, why.clone())),
+        facts: Some(vec![
+            fact("Ready", Standing::Unknown, "CannotLook", &why),
+            fact("Authenticated", Standing::Unknown, "CannotLook", &why),
+            fact("WebhooksSubscribed", Standing::Unknown, "CannotLook", &why),
+        ]),
+        ..plan
     }
 }
 
@@ -267,9 +293,10 @@ fn goodbye(seen: &AccountSeen) -> AccountPlan {
     }
     match (&seen.token, &seen.rows) {
         // Events to a URL that nobody serves any more get 404; an account must not hang on that.
-        (Token::Invalid(_) | Token::Missing(_) | Token::Hidden(_), _)
+        (Token::Invalid(_) | Token::Missing(_) | Token::Hidden(_) | Token::Refused { .. }, _)
         | (Token::Present, Rows::NotAsked | Rows::Failed(Fault::Denied { .. } | Fault::Missing { .. })) => release(),
-        (Token::Present, Rows::Failed(fault)) => {
+        (Token::Pending, _) => quiet(),
+        (Token::Unreached { fault, .. }, _) | (Token::Present, Rows::Failed(fault)) => {
             let why = format!("the webhook subscription could not be removed yet: {fault}; it is tried again");
             AccountPlan {
                 facts: Some(vec![

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{AccountTrouble, Fact, Webhooks};
+use super::{
+    AccountTrouble, Fact, Webhooks,
+    identity::{IdentitySeen, Pin},
+};
 use crate::model::{Fault, Sensitive};
 
 /// All that was seen in one pass over an account.
@@ -18,6 +21,10 @@ pub struct AccountSeen {
     pub token: Token,
     /// The list.
     pub listing: Listing,
+    /// Whose account the list is, once it came.
+    pub identity: Option<IdentitySeen>,
+    /// Whether channels use the present token already: an earlier list has shown that it is this account's.
+    pub vetted: bool,
     /// The public URL of this account's webhooks, its token included; `None` without `--webhook-url`.
     pub url: Option<Sensitive<String>>,
     /// What a URL of ours begins with, whatever its token.
@@ -61,6 +68,22 @@ pub enum Token {
     Missing(String),
     /// The Secret could not be read.
     Hidden(String),
+    /// Wazzup gives none, or refuses it.
+    Refused {
+        /// The condition's reason.
+        reason: &'static str,
+        /// Why, in words that say how to mend it.
+        why: String,
+    },
+    /// The token endpoint could not be asked.
+    Unreached {
+        /// Why.
+        fault: Fault,
+        /// How often in a row.
+        in_a_row: u32,
+    },
+    /// It is just being got by another replica.
+    Pending,
 }
 
 /// The account's list.
@@ -113,6 +136,8 @@ pub struct AccountPlan {
     pub call: Option<AccountCall>,
     /// Ids of our rows, when they were looked at.
     pub rows: Option<Vec<String>>,
+    /// What is to be remembered of the account behind the token; channels may use the token from then on.
+    pub pin: Option<Pin>,
     /// What channels are told about webhooks; `None` as before.
     pub webhooks: Option<Webhooks>,
     /// Why channels cannot use the account; `None` when they can.

@@ -89,6 +89,12 @@ fn account_trouble(trouble: AccountTrouble, why: &str) -> Verdict {
         AccountTrouble::NotFound => Progress::AccountNotFound,
         AccountTrouble::NotAllowed => Progress::AccountNotAllowed,
         AccountTrouble::NotAuthenticated | AccountTrouble::Invalid => Progress::AccountNotAuthenticated,
+        AccountTrouble::OutOfReach => {
+            return Verdict::CannotLook {
+                why: why.to_owned(),
+                say: true,
+            };
+        }
     };
     Verdict::Waiting(progress, why.to_owned())
 }

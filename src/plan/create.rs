@@ -38,6 +38,15 @@ pub(super) fn create(seen: &Seen, wish: &Wish, look: &Look) -> Plan {
     if let Some(plan) = still_refused(seen, wish, hash.as_deref()) {
         return plan;
     }
+    // Which of two new channels belongs to which link, nobody could tell.
+    if matches!(wish.transport.login(), Login::Iframe) && look.other_intents > 0 {
+        let why = "another object's login link for this account is still open; one at a time, since the channel is found by being new";
+        return Plan::say(
+            seen.memory.clone(),
+            Verdict::Waiting(Progress::Creating, why.to_owned()),
+            Wake::After(seen.timing.second_look),
+        );
+    }
     if matches!(wish.transport.login(), Login::Qr) {
         match &seen.account {
             Account::Usable {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Account, Call, Claim, DeletionPolicy, Look, Management, Need, Note, Plan, Progress, Remote, Seen, SinkOrder, Stall,
-    Verdict, Wake, Wish,
+    Account, AccountTrouble, Call, Claim, DeletionPolicy, Look, Management, Need, Note, Plan, Progress, Remote, Seen,
+    SinkOrder, Stall, Verdict, Wake, Wish,
     create::{Absence, Found, absence, found, newcomers, remaining, requested},
     memory::RefusedCall,
     words,
@@ -78,7 +78,20 @@ fn with_account(seen: &Seen, go: impl FnOnce(&Seen) -> Plan) -> Plan {
     match &seen.account {
         Account::Usable { .. } => go(seen),
         Account::Pending => say(seen, Verdict::Unsettled, Wake::OnChange),
-        Account::Trouble(_, why) => {
+        Account::Trouble(AccountTrouble::OutOfReach, why) => {
+            let message = format!(
+                "the channel cannot be deleted at Wazzup yet: {why}; it is tried again; to leave it there: {}",
+                words::abandon_command(&seen.object)
+            );
+            say(seen, Verdict::Waiting(Progress::Deleting, message), Wake::OnChange)
+        }
+        Account::Trouble(
+            AccountTrouble::NotFound
+            | AccountTrouble::NotAllowed
+            | AccountTrouble::NotAuthenticated
+            | AccountTrouble::Invalid,
+            why,
+        ) => {
             let abandon = words::abandon_command(&seen.object);
             let message = if seen.object.namespace_terminating {
                 format!(

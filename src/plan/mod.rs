@@ -3,7 +3,8 @@
 //! Owns what is done about a channel or an account, and how it is reported. Must never ask for anything: no Kubernetes,
 //! no HTTP, no clock, no runtime, no log; time, chance and identity are arguments, and "could not look" is a value.
 //! `seen` is all that can be known (`memory` the part that outlives a restart), `decision` all that can be done, `channel` the ladder between them, `settle` what an
-//! answer changes, `report` what people are told, `check` the laws that every plan obeys.
+//! answer changes, `report` what people are told (`reasons` the closed list),
+//! `account` what an account needs, `token` when to ask for one, `identity` whether it is still the same account's, `check` the laws that every plan obeys.
 //! Next: `controller` observes and acts.
 
 pub mod account;
@@ -14,6 +15,7 @@ mod create;
 mod decision;
 mod gone;
 mod goodbye;
+pub mod identity;
 mod login;
 mod login_qr;
 mod login_secret;
@@ -24,6 +26,7 @@ mod report;
 mod seen;
 mod settle;
 mod timing;
+pub mod token;
 mod words;
 
 #[cfg(test)]

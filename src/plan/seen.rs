@@ -194,6 +194,8 @@ pub enum AccountTrouble {
     NotAuthenticated,
     /// Its own spec is wrong.
     Invalid,
+    /// Wazzup could not be asked yet whether the token is good.
+    OutOfReach,
 }
 
 /// Whether the service would tell us of a QR.

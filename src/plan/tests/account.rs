@@ -8,8 +8,10 @@ use super::super::{
         AccountCall, AccountPlan, AccountSeen, AccountWish, EVENTS, Listing, Row, Rows, Token, WebhookMode, needs_rows,
         plan,
     },
+    identity::{IdentitySeen, Pin},
+    token::{Cause, Lack},
 };
-use crate::model::{Fault, Sensitive};
+use crate::model::{Fault, RemoteAccountId, Sensitive};
 
 const PREFIX: &str = "https://hooks.example.com/webhooks/key/";
 const URL: &str = "https://hooks.example.com/webhooks/key/token";
@@ -41,6 +43,8 @@ fn calm() -> AccountSeen {
         }),
         token: Token::Present,
         listing: Listing::Listed { unreadable: 0 },
+        identity: Some(IdentitySeen::default()),
+        vetted: true,
         url: Some(Sensitive::new(URL.into())),
         url_prefix: Some(PREFIX.into()),
         rows: Rows::Listed(all_rows()),
@@ -314,4 +318,97 @@ fn rows_are_looked_at_only_where_some_can_be_ours() {
     ] {
         assert_eq!(needs_rows(deleting, mode, has_url, known), expected, "{mode:?}");
     }
+}
+
+#[test]
+fn another_customers_token_stops_the_channels_and_touches_no_subscription() {
+    let plan = with(|seen| {
+        seen.rows = Rows::Listed(Vec::new());
+        seen.identity = Some(IdentitySeen {
+            pinned: RemoteAccountId::parse("1111").ok(),
+            claimed: RemoteAccountId::parse("2222").ok(),
+            ..IdentitySeen::default()
+        });
+    });
+    assert_eq!(
+        lines(&plan),
+        [
+            "Ready=False/AccountChanged",
+            "Authenticated=False/AccountChanged",
+            "WebhooksSubscribed=Unknown/AccountChanged"
+        ]
+    );
+    assert_eq!((plan.call, plan.pin), (None, None));
+    assert!(matches!(plan.trouble, Some((AccountTrouble::NotAuthenticated, _))));
+}
+
+#[test]
+fn what_a_healthy_list_shows_of_the_account_is_remembered() {
+    let plan = with(|seen| {
+        seen.identity = Some(IdentitySeen {
+            claimed: RemoteAccountId::parse("1111").ok(),
+            token: "t".into(),
+            ..IdentitySeen::default()
+        });
+    });
+    let remote = RemoteAccountId::parse("1111").ok();
+    assert_eq!(
+        plan.pin,
+        Some(Pin {
+            remote,
+            token: "t".into()
+        })
+    );
+}
+
+#[test]
+fn a_token_that_cannot_be_got_is_said_by_what_would_mend_it() {
+    let rows = [
+        (Lack::Denied, "TokenRefused", "ten minutes"),
+        (
+            Lack::Held(Cause::Partner("wrong".into()), 1),
+            "PartnerRefused",
+            "partnerSecretRef",
+        ),
+        (
+            Lack::Held(Cause::Refresh("used".into()), 1),
+            "RefreshRefused",
+            "tokenSecretRef",
+        ),
+    ];
+    for (lack, reason, remedy) in rows {
+        let plan = with(|seen| {
+            seen.token = lack.told();
+            seen.listing = Listing::NotAsked;
+        });
+        assert_eq!(lines(&plan)[1], format!("Authenticated=False/{reason}"));
+        let Some((AccountTrouble::NotAuthenticated, why)) = plan.trouble else {
+            panic!("{lack:?}")
+        };
+        assert!(why.contains(remedy), "{why}");
+    }
+}
+
+#[test]
+fn a_token_endpoint_that_is_down_is_said_after_three_times_and_stops_only_who_never_had_a_token() {
+    let down = |in_a_row, vetted| {
+        with(|seen| {
+            seen.token = Lack::Held(Cause::Unreached(unclear()), in_a_row).told();
+            seen.listing = Listing::NotAsked;
+            seen.vetted = vetted;
+        })
+    };
+    assert_eq!(down(2, false).facts, None);
+    assert_eq!(lines(&down(3, false))[0], "Ready=Unknown/CannotLook");
+    assert!(matches!(down(3, false).trouble, Some((AccountTrouble::OutOfReach, _))));
+    assert_eq!(down(3, true).trouble, None);
+}
+
+#[test]
+fn while_another_replica_gets_the_token_nothing_is_said_or_done() {
+    let plan = with(|seen| {
+        seen.token = Lack::Rotating.told();
+        seen.listing = Listing::NotAsked;
+    });
+    assert_eq!((plan.facts, plan.trouble, plan.call), (None, None, None));
 }

@@ -104,6 +104,16 @@ fn without_its_account_a_deletion_waits_and_says_the_way_out() {
 }
 
 #[test]
+fn while_nobody_could_ask_for_a_token_a_deletion_waits_by_itself() {
+    let seen = with(deleting(known(Transport::Telegram, "active", None)), |seen| {
+        seen.account = Account::Trouble(AccountTrouble::OutOfReach, "no route".into());
+    });
+    let plan = planned(&seen);
+    assert_eq!(gist(&plan), "Deleting");
+    assert!(words(&plan).contains("no route") && words(&plan).contains("wazzup24.com/abandon=true"));
+}
+
+#[test]
 fn a_spec_that_cannot_be_read_stalls_the_deletion_of_a_made_channel_and_says_the_way_out() {
     let seen = with(deleting(known(Transport::Telegram, "active", None)), |seen| {
         seen.wish = Err("spec.deletionPolicy is wrong".into());

@@ -221,6 +221,7 @@ impl Tape {
                     AccountTrouble::NotAllowed,
                     AccountTrouble::NotAuthenticated,
                     AccountTrouble::Invalid,
+                    AccountTrouble::OutOfReach,
                 ]),
                 "why".into(),
             ),

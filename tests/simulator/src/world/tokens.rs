@@ -1,6 +1,9 @@
 //! `POST /v2/oauth/token`: machine token, token exchange, refresh.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -107,10 +110,11 @@ impl World {
     fn mint(&mut self, account: &str, now: Millis) -> Value {
         let number = self.next();
         let seconds = self.timings.token_seconds;
-        let (access, refresh) = (
-            format!("access.{account}.{number}"),
-            format!("refresh.{account}.{number}"),
-        );
+        // A JWT whose claim `child_id` names the account, as the service's tokens are.
+        let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let claims = json!({"child_id": account, "jti": number});
+        let access = format!("{}.{}.signature", part(json!({"alg": "none"})), part(claims));
+        let refresh = format!("refresh.{account}.{number}");
         let kept = self.accounts.entry(account.to_owned()).or_default();
         kept.tokens.insert(access.clone(), Some(now + seconds * 1_000));
         kept.refresh_tokens.insert(refresh.clone());

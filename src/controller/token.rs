@@ -1,0 +1,207 @@
+//! An account's token: read from a Secret, or got from the token endpoint when the plan says so.
+
+use std::{sync::Arc, time::Duration};
+
+use kube::ResourceExt;
+
+use super::{
+    act::PassError,
+    context::Context,
+    desk::Desk,
+    partners::Login,
+    recall::{Recall, Source},
+};
+use crate::{
+    api::{SecretKeyRef, WazzupAccount},
+    cluster::secrets::{self, AccountKeys},
+    model::{Fault, RemoteAccountId, Sensitive},
+    plan::account::Token,
+    wazzup::{ApiUrl, Client, Partner, TokenClient, token_owner},
+};
+
+/// A token or why there is none, and when to think of it again.
+pub(super) struct Got {
+    pub(super) token: Token,
+    pub(super) again: Option<Duration>,
+}
+
+impl Got {
+    pub(super) const fn without(token: Token) -> Self {
+        Self { token, again: None }
+    }
+}
+
+/// One account and what its token is got with.
+pub(super) struct Purse<'a> {
+    pub(super) context: &'a Context,
+    pub(super) account: &'a WazzupAccount,
+    pub(super) desk: &'a Desk,
+    pub(super) keys: &'a AccountKeys,
+}
+
+/// A login at the token endpoint.
+pub(super) struct Entrance {
+    pub(super) endpoint: TokenClient,
+    pub(super) shared: Arc<Login>,
+    pub(super) way: Way,
+    /// Keyed hash of all that the token stems from.
+    pub(super) stem: String,
+}
+
+/// How a token is got.
+pub(super) enum Way {
+    WhiteLabel(RemoteAccountId),
+    OAuth { client_id: String, seed: Sensitive<String> },
+}
+
+impl Purse<'_> {
+    /// Gets the token and sees to it that the desk's client uses it.
+    pub(super) async fn token(&self, recall: &mut Recall) -> Result<Got, PassError> {
+        let auth = &self.account.spec.auth;
+        let got = if let Some(ready) = &auth.client_token {
+            match self.ready(&ready.secret_ref, recall).await {
+                Ok(()) => Got::without(Token::Present),
+                Err(lack) => Got::without(lack),
+            }
+        } else {
+            match self.entrance().await {
+                Ok(entrance) => self.granted(&entrance, recall).await?,
+                Err(lack) => Got::without(lack),
+            }
+        };
+        let going = self.account.metadata.deletion_timestamp.is_some();
+        // A namespace that goes takes the Secret first; the token that is still in memory lets the channels go as well.
+        if matches!(got.token, Token::Missing(_)) && going && self.desk.standing().client.is_some() {
+            return Ok(Got::without(Token::Present));
+        }
+        Ok(got)
+    }
+
+    pub(super) fn place(&self) -> (String, String) {
+        (self.account.namespace().unwrap_or_default(), self.account.name_any())
+    }
+
+    pub(super) fn base(&self) -> Result<ApiUrl, Token> {
+        ApiUrl::parse(&self.account.spec.api_url, &self.context.options.allowed_hosts)
+            .map_err(|error| Token::Invalid(format!("spec.apiUrl: {error}")))
+    }
+
+    async fn values<const N: usize>(
+        &self,
+        name: &str,
+        keys: [&str; N],
+        what: &str,
+    ) -> Result<[Sensitive<String>; N], Token> {
+        let (namespace, _) = self.place();
+        let mut values = match secrets::read(&self.context.client, &namespace, name).await {
+            Ok(Some(values)) => values,
+            Ok(None) => {
+                let literals: String = keys.iter().map(|key| format!(" --from-literal={key}=VALUE")).collect();
+                return Err(Token::Missing(format!(
+                    "Secret {name} does not exist: kubectl -n {namespace} create secret generic {name}{literals}"
+                )));
+            }
+            Err(error) => return Err(Token::Hidden(error.to_string())),
+        };
+        for key in keys {
+            if values.get(key).is_none_or(|value| value.reveal().is_empty()) {
+                return Err(Token::Missing(format!(
+                    "Secret {name} has no key {key}, or an empty one: store {what} there"
+                )));
+            }
+        }
+        Ok(keys.map(|key| values.remove(key).unwrap_or_default()))
+    }
+
+    async fn ready(&self, secret: &SecretKeyRef, recall: &mut Recall) -> Result<(), Token> {
+        let [token] = self
+            .values(&secret.name, [&secret.key], "the client_access_token")
+            .await?;
+        let base = self.base()?;
+        let hash = self.keys.hash(&[("token", &token)]);
+        self.put(recall, base, &token, hash.clone(), hash);
+        Ok(())
+    }
+
+    /// Reads all that the endpoint is asked with.
+    async fn entrance(&self) -> Result<Entrance, Token> {
+        let auth = &self.account.spec.auth;
+        let partner_secret = match (&auth.white_label, &auth.oauth) {
+            (Some(white_label), _) => &white_label.partner_secret_ref.name,
+            (None, Some(oauth)) => &oauth.partner_secret_ref.name,
+            (None, None) => return Err(Token::Invalid("spec.auth names no way to a token".to_owned())),
+        };
+        let login = "the partner's e-mail and password";
+        let [email, password] = self.values(partner_secret, ["email", "password"], login).await?;
+        let base = self.base()?;
+        let way = match (&auth.white_label, &auth.oauth) {
+            (Some(white_label), _) => Way::WhiteLabel(
+                RemoteAccountId::parse(&white_label.account_id)
+                    .map_err(|error| Token::Invalid(format!("spec.auth.whiteLabel.accountId: {error}")))?,
+            ),
+            (None, Some(oauth)) => {
+                let place = &oauth.token_secret_ref;
+                let [seed] = self
+                    .values(&place.name, [&place.key], "the refresh token that the customer granted")
+                    .await?;
+                Way::OAuth {
+                    client_id: oauth.client_id.clone(),
+                    seed,
+                }
+            }
+            (None, None) => return Err(Token::Invalid("spec.auth names no way to a token".to_owned())),
+        };
+        let (kind, word) = match &way {
+            Way::WhiteLabel(id) => ("account", Sensitive::new(id.as_str().to_owned())),
+            Way::OAuth { client_id, seed } => ("seed", Sensitive::new(format!("{client_id} {}", seed.reveal()))),
+        };
+        let url = Sensitive::new(self.account.spec.api_url.clone());
+        let stem = self
+            .keys
+            .hash(&[("url", &url), ("email", &email), ("password", &password), (kind, &word)]);
+        let partner = Partner { email, password };
+        let shared = self.context.partners.of(url.reveal(), &partner);
+        Ok(Entrance {
+            endpoint: TokenClient::new(self.context.http.clone(), base, partner),
+            shared,
+            way,
+            stem,
+        })
+    }
+
+    /// Makes the desk use a token; of what another account's token saw nothing is kept.
+    pub(super) fn put(&self, recall: &mut Recall, base: ApiUrl, token: &Sensitive<String>, stem: String, hash: String) {
+        let source = Source {
+            url: self.account.spec.api_url.clone(),
+            stem,
+            token: hash,
+        };
+        if recall.source.as_ref() == Some(&source) && self.desk.standing().client.is_some() {
+            return;
+        }
+        let same_stem = self.desk.standing().client.is_some()
+            && recall
+                .source
+                .as_ref()
+                .is_some_and(|before| before.url == source.url && before.stem == source.stem);
+        let denied = self
+            .desk
+            .last()
+            .is_some_and(|last| matches!(last.result, Err(Fault::Denied { .. })));
+        if !same_stem || denied {
+            self.desk.forget_list();
+        }
+        if !same_stem {
+            recall.verified = None;
+        }
+        let client = Client::new(self.context.http.clone(), base, token.clone());
+        let keys = self.keys.clone();
+        self.desk.set(|standing| {
+            standing.client = Some(client);
+            standing.keys = Some(keys);
+            standing.vetted &= same_stem;
+        });
+        recall.owner = token_owner(token);
+        recall.source = Some(source);
+    }
+}
