@@ -58,7 +58,7 @@ fn the_reference_pages_are_those_of_the_code() {
     assert_eq!(
         unexplained,
         Vec::<String>::new(),
-        "explain them in tests/reference/names.rs"
+        "tests/reference/names.rs explains the annotations"
     );
     for (name, written) in reference::pages() {
         let path = page::root().join("docs/reference").join(&name);

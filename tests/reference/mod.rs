@@ -206,12 +206,12 @@ fn span(field: &Value, least: &str, most: &str, unit: &str) -> Option<String> {
     Some(said.trim_end().to_owned())
 }
 
-/// Every name after `wazzup24.com/` that the code knows, and those that the tables explain.
+/// Every name after `wazzup24.com/` that the code knows.
 pub fn known_names() -> Vec<String> {
     names::known()
 }
 
-/// Annotations of the code that no page explains.
+/// Annotations of the code that no page explains, and explained ones that the code has not.
 pub fn unexplained_annotations() -> Vec<String> {
     names::unexplained()
 }

@@ -81,8 +81,8 @@ const MEANINGS: &[(&str, Hand, &str, &str, &str)] = &[
         ACCOUNT,
         Person,
         "confirm-account",
-        "the account's id at Wazzup",
-        "The answer to `AccountChanged`: the token is meant to belong to that account.",
+        "the word that the message names",
+        "The answer to `AccountChanged`: the token is meant. The word is the id of the account at Wazzup, or stands for the token.",
     ),
     (
         ACCOUNT,
@@ -127,30 +127,29 @@ fn of_the_code() -> Vec<(String, String)> {
     found
 }
 
-/// Every name after `wazzup24.com/` that the code knows or this file explains.
+/// Every name after `wazzup24.com/` that the code knows.
 pub(super) fn known() -> Vec<String> {
-    let explained = MEANINGS.iter().map(|(_, _, name, ..)| (*name).to_owned());
-    of_the_code()
-        .into_iter()
-        .map(|(name, _)| name)
-        .chain(explained)
-        .collect()
+    of_the_code().into_iter().map(|(name, _)| name).collect()
 }
 
-/// Annotations of the code that no line of this file explains.
+/// Annotations of the code that no line of this file explains, and the other way round.
 pub(super) fn unexplained() -> Vec<String> {
+    let known = known();
+    let stale = MEANINGS.iter().map(|(_, _, name, ..)| (*name).to_owned());
+    let stale = stale.filter(|name| !known.contains(name));
     let annotations = of_the_code()
         .into_iter()
         .filter(|(_, comment)| comment.starts_with("Annotation"));
     annotations
         .map(|(name, _)| name)
         .filter(|name| MEANINGS.iter().all(|(_, _, of, ..)| of != name))
+        .chain(stale)
         .collect()
 }
 
 /// The tables of a kind's page.
 pub(super) fn tables(kind: &str) -> String {
-    let known: Vec<String> = of_the_code().into_iter().map(|(name, _)| name).collect();
+    let known = known();
     let mut tables = String::new();
     for (hand, title) in [
         (Person, "Annotations that people set"),

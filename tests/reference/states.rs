@@ -214,6 +214,15 @@ fn states(channel: &api::WazzupChannel) -> Vec<State> {
             });
             states.extend(vec![
                 ("no channel yet", nothing(channel)),
+                (
+                    "no channel yet, and another object's link is open",
+                    with(nothing(channel), |seen| {
+                        seen.remote = Remote::Looked(Look {
+                            other_intents: 1,
+                            ..list()
+                        });
+                    }),
+                ),
                 ("no channel yet, the link is shown", waits),
                 ("`init` / `sync`", see("init", Some("sync"))),
                 ("`active`", see("active", None)),
