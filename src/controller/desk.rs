@@ -65,10 +65,21 @@ pub(super) struct Desk {
     standing: Mutex<Standing>,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
     listing: AsyncMutex<()>,
-    /// Since when a list has shown a change that no event announced.
-    doubt: Mutex<Option<Instant>>,
+    trust: Mutex<Trust>,
     metrics: Arc<Metrics>,
 }
+
+/// Whether events arrive.
+#[derive(Default)]
+struct Trust {
+    /// When the last one came.
+    event: Option<Instant>,
+    /// Since when a list has shown a change that no event announced.
+    doubt: Option<Instant>,
+}
+
+/// A change that a list shows this long after an event counts as announced.
+const EVENT_SERVES: Duration = Duration::from_secs(60);
 
 /// All desks.
 pub(super) struct Desks {
@@ -113,7 +124,7 @@ impl Desk {
             standing: Mutex::default(),
             snapshot: Mutex::default(),
             listing: AsyncMutex::default(),
-            doubt: Mutex::default(),
+            trust: Mutex::default(),
             metrics,
         }
     }
@@ -138,20 +149,26 @@ impl Desk {
 
     /// An event came: the subscription works.
     pub(super) fn announced(&self) {
-        *lock(&self.doubt) = None;
+        *lock(&self.trust) = Trust {
+            event: Some(clock::instant()),
+            doubt: None,
+        };
     }
 
-    /// A list has shown a change.
+    /// A list has shown a change; its event may have come before, or may be on its way.
     pub(super) fn changed(&self) {
-        lock(&self.doubt).get_or_insert_with(clock::instant);
+        let mut trust = lock(&self.trust);
+        if trust.event.is_none_or(|at| at.elapsed() > EVENT_SERVES) {
+            trust.doubt.get_or_insert_with(clock::instant);
+        }
     }
 
     /// Whether a change has waited for its event for that long; asked once, it is forgotten.
     pub(super) fn doubts(&self, patience: Duration) -> bool {
-        let mut doubt = lock(&self.doubt);
-        let stale = doubt.is_some_and(|since| since.elapsed() >= patience);
+        let mut trust = lock(&self.trust);
+        let stale = trust.doubt.is_some_and(|since| since.elapsed() >= patience);
         if stale {
-            *doubt = None;
+            trust.doubt = None;
         }
         stale
     }

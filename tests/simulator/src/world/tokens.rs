@@ -121,6 +121,13 @@ impl World {
         json!({"access_token": access, "refresh_token": refresh, "expires_in": seconds})
     }
 
+    /// Revokes all tokens of an account before their time; its refresh tokens stay.
+    pub fn revoke_tokens_of(&mut self, account: &str) {
+        if let Some(account) = self.accounts.get_mut(account) {
+            account.tokens.clear();
+        }
+    }
+
     /// Grants a refresh token, as a customer's consent would.
     pub fn grant_refresh_token(&mut self, account: &str, token: &str) {
         self.accounts
