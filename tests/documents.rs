@@ -342,7 +342,7 @@ fn commands(page: &Page) -> Vec<String> {
         .collect();
     let ends = |line: &String| {
         let waits = [" wait ", "--watch", "crds/", "deploy/", "--all-namespaces"];
-        line.starts_with("kubectl ") && waits.iter().all(|word| !line.contains(word))
+        (line.starts_with("kubectl ") || line.starts_with("for ")) && waits.iter().all(|word| !line.contains(word))
     };
     lines.into_iter().filter(ends).collect()
 }
@@ -383,10 +383,11 @@ async fn the_commands_of_the_guides_work_as_they_stand() {
         .find(|(_, value)| value["kind"] == "WazzupAccount")
         .unwrap();
     fs::write(folder.join("account.yaml"), account.1.to_string()).unwrap();
+    run(&format!("kubectl -n {} apply -f account.yaml", states::NAMESPACE));
     let guides = page::all()
         .into_iter()
         .filter(|page| page.path.starts_with("docs/transports/"));
-    for page in [operations].into_iter().chain(guides) {
+    for page in guides.chain([operations]) {
         for (_, value) in page.yaml().into_iter().filter(|_| page.path.contains("transports")) {
             let name = value["metadata"]["name"].as_str().unwrap();
             let file = folder.join(format!("{name}.yaml"));
