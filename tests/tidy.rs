@@ -238,20 +238,41 @@ fn nothing_is_left_undone_or_switched_off() {
 
 #[test]
 fn the_papers_link_to_what_exists() {
-    for paper in [
+    let mut papers: Vec<PathBuf> = [
         "README.md",
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "tests/control-plane/README.md",
-    ] {
-        let text = fs::read_to_string(root().join(paper)).unwrap();
-        for (start, _) in text.match_indices("](") {
-            let target: String = text[start + 2..].chars().take_while(|letter| *letter != ')').collect();
-            let file = target.split('#').next().unwrap();
-            if !file.is_empty() && !target.contains("://") {
-                let path = root().join(paper).parent().unwrap().join(file);
-                assert!(path.exists(), "{paper} links to {target}, which is not there");
+    ]
+    .map(|paper| root().join(paper))
+    .into();
+    let markdown = |path: &Path| path.extension().is_some_and(|extension| extension == "md");
+    files(&root().join("docs"), &markdown, &mut papers);
+    assert!(papers.len() > 15, "docs/ was not read");
+    for paper in papers {
+        let text = fs::read_to_string(&paper).unwrap();
+        let paper = paper.strip_prefix(root()).unwrap();
+        let name = paper.display();
+        // Code between backticks holds no links: every other piece.
+        let prose = text.split('`').step_by(2);
+        for piece in prose.flat_map(|piece| piece.split("](").skip(1)) {
+            let target: String = piece.chars().take_while(|letter| *letter != ')').collect();
+            if target.contains("://") {
+                continue;
+            }
+            let (file, anchor) = target.split_once('#').unwrap_or((target.as_str(), ""));
+            let mut path = root().join(paper);
+            if !file.is_empty() {
+                path = path.parent().unwrap().join(file);
+            }
+            assert!(path.exists(), "{name} links to {target}, which is not there");
+            if !anchor.is_empty() {
+                let headings = anchors(&fs::read_to_string(path).unwrap());
+                assert!(
+                    headings.contains(anchor),
+                    "{name} links to {target}, which has no such heading"
+                );
             }
         }
         for word in text.split(['`', ' ', '\n']) {
@@ -265,9 +286,23 @@ fn the_papers_link_to_what_exists() {
             {
                 assert!(
                     root().join(word.trim_end_matches('.')).exists(),
-                    "{paper} names {word}, which is not there"
+                    "{name} names {word}, which is not there"
                 );
             }
         }
     }
+}
+
+/// What a link may put after `#`: headings in small letters, spaces as dashes, other marks left out.
+fn anchors(markdown: &str) -> BTreeSet<String> {
+    let headings = markdown.lines().filter(|line| line.starts_with('#'));
+    headings
+        .map(|line| {
+            let words = line.trim_start_matches('#').trim().to_lowercase();
+            let kept = words
+                .chars()
+                .filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
+            kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect()
+        })
+        .collect()
 }
