@@ -304,7 +304,7 @@ async fn bad_channels_are_refused_with_words_that_say_how_to_mend_them() {
         ),
         (
             json!({"transport": "max", "accountRef": {"name": long(61)}}),
-            "may not be more than 60",
+            "may not be more than 45",
         ),
         (json!({"transport": "max", "suspend": "yes"}), "spec.suspend"),
         (

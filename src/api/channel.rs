@@ -126,7 +126,7 @@ pub struct WazzupChannelSpec {
 pub struct AccountRef {
     /// Name of a `WazzupAccount`.
     #[serde(default = "default_account")]
-    #[schemars(length(min = 1, max = 60))]
+    #[schemars(length(min = 1, max = 45))]
     pub name: String,
     /// Its namespace; unset means the channel's own. The account must grant it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -220,7 +220,8 @@ words! {
 }
 
 words! {
-    /// What happens to the channel when the object is deleted.
+    /// What happens to the channel when this object is deleted; unset means Delete for a channel that the operator made and
+    /// Retain for an adopted one.
     DeletionPolicy {
         /// Delete the channel, keep its chats.
         Delete = "Delete",
@@ -232,7 +233,8 @@ words! {
 }
 
 words! {
-    /// What happens when the channel is deleted at Wazzup.
+    /// What happens when the channel is deleted at Wazzup; unset means Recreate where a Secret is all it takes and Stop where
+    /// a person must log in again. An adopted channel is never made again.
     ExternalDeletionPolicy {
         /// Make it again.
         Recreate = "Recreate",

@@ -59,6 +59,11 @@ impl ClusterError {
         self.api_status(404)
     }
 
+    /// The right is not granted.
+    pub fn is_forbidden(&self) -> bool {
+        self.api_status(403)
+    }
+
     /// The write itself is refused, whenever it is repeated: too large or invalid.
     pub fn is_refused(&self) -> bool {
         self.api_status(413) || self.api_status(422)

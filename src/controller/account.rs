@@ -47,6 +47,11 @@ pub(super) async fn reconcile(
         .await;
     let result = caught.unwrap_or_else(|_| Err(PassError::Internal("the pass panicked".to_owned())));
     context.metrics.pass("account", result.is_err());
+    if let Err(PassError::Internal(why)) = &result
+        && let Err(error) = account_status::say(&context, &account, &account::internal_error(why), None).await
+    {
+        tracing::debug!(%error, "a defect could not be told");
+    }
     result
 }
 

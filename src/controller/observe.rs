@@ -16,7 +16,8 @@ use crate::{
     cluster::{api, memory, secrets, sink, within},
     model::{ChannelId, Login},
     plan::{
-        Account, AccountTrouble, Claim, Look, Memory, Object, Remote, RemoteById, Seen, Sink, Supply, Webhooks, Wish,
+        Account, AccountTrouble, Claim, Kind, Look, Memory, Object, Remote, RemoteById, Seen, Sink, Supply, Webhooks,
+        Wish,
     },
     wazzup::Lane,
 };
@@ -99,7 +100,7 @@ async fn object(context: &Context, channel: &WazzupChannel, account: &Account) -
         namespace_terminating: going
             && matches!(account, Account::Trouble(..))
             && namespace_terminating(context, channel).await,
-        kind_terminating: going && kind_terminating(context).await,
+        kind: if going { kind(context).await } else { Kind::Stays },
         abandon: annotations.get(names::ABANDON).is_some_and(|value| value == "true"),
         requests: memory::requests(annotations),
         intent: annotations
@@ -123,15 +124,16 @@ async fn namespace_terminating(context: &Context, channel: &WazzupChannel) -> bo
         .is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some())
 }
 
-/// Whether our CRD is being removed. Who may not look (namespaced mode) is told nothing, and deletes as the policy says.
-async fn kind_terminating(context: &Context) -> bool {
+/// Whether our CRD is being removed. Who may not look (namespaced mode) deletes as the policy says.
+async fn kind(context: &Context) -> Kind {
     use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
     let kinds: Api<CustomResourceDefinition> = Api::all(context.client.clone());
-    let found = within(kinds.get_metadata_opt("wazzupchannels.wazzup24.com")).await;
-    found
-        .ok()
-        .flatten()
-        .is_some_and(|kind| kind.metadata.deletion_timestamp.is_some())
+    match within(kinds.get_metadata_opt("wazzupchannels.wazzup24.com")).await {
+        Ok(Some(kind)) if kind.metadata.deletion_timestamp.is_none() => Kind::Stays,
+        Ok(Some(_) | None) => Kind::Going,
+        Err(error) if error.is_forbidden() => Kind::Stays,
+        Err(error) => Kind::Hidden(error.to_string()),
+    }
 }
 
 async fn account(context: &Context, channel: &WazzupChannel, standing: &Standing) -> Account {

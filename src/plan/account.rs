@@ -97,6 +97,15 @@ pub fn plan(seen: &AccountSeen) -> AccountPlan {
     plan
 }
 
+/// What an account says after a defect of the operator: nothing else is known for certain.
+pub fn internal_error(why: &str) -> AccountPlan {
+    let why = format!("a defect of the operator kept it from acting; nothing was done, it tries again: {why}");
+    AccountPlan {
+        facts: Some(vec![fact("Ready", Standing::Unknown, "InternalError", &why)]),
+        ..quiet()
+    }
+}
+
 fn quiet() -> AccountPlan {
     AccountPlan {
         finalizer: None,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Account, AccountTrouble, Call, Claim, DeletionPolicy, Look, Management, Need, Note, Plan, Progress, Remote, Seen,
-    SinkOrder, Stall, Verdict, Wake, Wish,
+    Account, AccountTrouble, Call, Claim, DeletionPolicy, Kind, Look, Management, Need, Note, Plan, Progress, Remote,
+    Seen, SinkOrder, Stall, Verdict, Wake, Wish,
     create::{Absence, Found, absence, found, newcomers, remaining, requested},
     memory::RefusedCall,
     words,
@@ -19,11 +19,22 @@ pub(super) fn plan(seen: &Seen) -> Plan {
     if seen.object.abandon {
         return release(seen, "abandoned on request; the channel was left at Wazzup");
     }
-    if seen.object.kind_terminating {
-        return release(
-            seen,
-            "the operator is being uninstalled; the channel was left at Wazzup",
-        );
+    match &seen.object.kind {
+        Kind::Stays => {}
+        Kind::Going => {
+            return release(
+                seen,
+                "the operator is being uninstalled; the channel was left at Wazzup",
+            );
+        }
+        Kind::Hidden(why) => {
+            let message = format!(
+                "it cannot be told whether the operator is being uninstalled, which would leave the channel: {why}; it is tried again; to leave it at once: {}",
+                words::abandon_command(&seen.object)
+            );
+            let verdict = Verdict::Waiting(Progress::Deleting, message);
+            return say(seen, verdict, Wake::After(Duration::from_secs(5)));
+        }
     }
     let wish = match &seen.wish {
         Ok(wish) => wish,

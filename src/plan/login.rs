@@ -138,9 +138,7 @@ impl Pass<'_> {
         match self.wish.transport.login() {
             _ if self.channel.reason == Some(Reason::Sync) => self.syncing(memory),
             Login::Qr => self.qr(memory),
-            Login::Link if memory.url.is_some() => {
-                person(memory, Need::FollowLink, &words::follow_url(&self.seen.object))
-            }
+            Login::Link if memory.url.is_some() || memory.reinits > 0 => self.follow_url(memory),
             Login::Iframe => match self.seen.sink {
                 Sink::Shown { link: true, .. } => {
                     let what = words::follow_link_in_sink(self.seen, self.wish);
@@ -171,6 +169,11 @@ impl Pass<'_> {
         )
     }
 
+    fn follow_url(&self, memory: Memory) -> Plan {
+        let what = words::follow_url(&self.seen.object, memory.url.as_ref());
+        person(memory, Need::FollowLink, &what)
+    }
+
     fn unauthorized(&self, memory: Memory) -> Plan {
         if self.wish.reinit == ReinitPolicy::OnRequest {
             return self.only_on_request(memory);
@@ -186,7 +189,7 @@ impl Pass<'_> {
                 }
             }
             Login::Link if memory.reinits == 0 => self.reinit(memory, "the channel was logged out"),
-            Login::Link => person(memory, Need::FollowLink, &words::follow_url(&self.seen.object)),
+            Login::Link => self.follow_url(memory),
             Login::Iframe => self.iframe_again(memory),
         }
     }

@@ -40,7 +40,7 @@ pub use memory::{Memory, Refusal, RefusedCall};
 pub use qr::{QrRuling, rule_on_qr};
 pub use report::{Fact, Mirror, Report, Standing, internal_error, report};
 pub use seen::{
-    Account, AccountTrouble, Claim, DeletionPolicy, ExternalDeletionPolicy, Intent, Look, Management, Object,
+    Account, AccountTrouble, Claim, DeletionPolicy, ExternalDeletionPolicy, Intent, Kind, Look, Management, Object,
     ReadyWhen, ReinitPolicy, Remote, RemoteById, Requests, Seen, Sink, Supply, Webhooks, Wish,
 };
 pub use settle::{Answer, settle};

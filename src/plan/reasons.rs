@@ -25,7 +25,10 @@ const CHANNEL: &[(&str, &[&str])] = &[
 
 /// Reasons of an account's conditions.
 const ACCOUNT: &[(&str, &[&str])] = &[
-    ("Ready", &["Listed", "WaitingForChannels", "Unsubscribing"]),
+    (
+        "Ready",
+        &["Listed", "WaitingForChannels", "Unsubscribing", "InternalError"],
+    ),
     ("Ready", TROUBLES),
     ("Authenticated", &["TokenAccepted"]),
     ("Authenticated", TROUBLES),

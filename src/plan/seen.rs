@@ -54,7 +54,7 @@ pub struct Object {
     /// Whether the namespace is going too, so that no Secret can be made in it.
     pub namespace_terminating: bool,
     /// Whether our own CRD is going: then the operator is being uninstalled.
-    pub kind_terminating: bool,
+    pub kind: Kind,
     /// `wazzup24.com/abandon: "true"`.
     pub abandon: bool,
     /// Request annotations as they stand.
@@ -63,6 +63,17 @@ pub struct Object {
     pub intent: Option<Intent>,
     /// `wazzup24.com/channel-id`.
     pub channel_id: Option<ChannelId>,
+}
+
+/// What is known of our own CRD.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// It stays, or nobody let us look (namespaced mode).
+    Stays,
+    /// It is being removed.
+    Going,
+    /// Could not look.
+    Hidden(String),
 }
 
 /// Values of the request annotations, or the last ones handled.

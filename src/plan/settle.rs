@@ -156,7 +156,14 @@ fn created(seen: &Seen, wish: &Wish, mut memory: Memory, outcome: &CreateOutcome
 
 fn reinitialized(seen: &Seen, wish: &Wish, memory: Memory, result: &Result<Option<RemoteChannel>, Fault>) -> Plan {
     match result {
-        Ok(_) => after(memory, Progress::Reinitializing, "the channel was reinitialized"),
+        Ok(shown) => {
+            let url = shown.as_ref().and_then(|channel| channel.url.clone());
+            let linked = Memory {
+                url: url.or_else(|| memory.url.clone()),
+                ..memory
+            };
+            after(linked, Progress::Reinitializing, "the channel was reinitialized")
+        }
         Err(Fault::Rejected { words, .. }) => {
             let refused = refuse(memory, seen, RefusedCall::Reinit, words);
             let told = format!("Wazzup refused to reinitialize the channel: {words}");

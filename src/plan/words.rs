@@ -57,7 +57,14 @@ pub(super) fn follow_link_in_sink(seen: &Seen, wish: &Wish) -> String {
     )
 }
 
-pub(super) fn follow_url(object: &Object) -> String {
+/// The way in, or how to ask for one: not every answer of the service tells it.
+pub(super) fn follow_url(object: &Object, url: Option<&String>) -> String {
+    if url.is_none() {
+        return format!(
+            "Wazzup has told no authorization link; ask for a fresh one: {}",
+            request_command(object, "reinit-requested-at")
+        );
+    }
     format!(
         "open the authorization link in a browser and finish the login there: kubectl -n {} get wazzupchannel {} -o jsonpath='{{.status.url}}'",
         object.namespace, object.name
@@ -99,6 +106,7 @@ pub(super) fn enable_webhooks() -> String {
 }
 
 pub(super) fn choose_channel(object: &Object, candidates: &[&RemoteChannel]) -> String {
+    let first = candidates.first().map_or("create", |channel| channel.id.as_str());
     let list = candidates
         .iter()
         .take(10)
@@ -109,8 +117,8 @@ pub(super) fn choose_channel(object: &Object, candidates: &[&RemoteChannel]) -> 
         .collect::<Vec<_>>()
         .join(", ");
     format!(
-        "an earlier create had no clear answer, and it may have made one of these channels: {list}; say which, or 'create' for none: {}",
-        kubectl_annotate(object, "resolve-create", "<id>|create")
+        "an earlier create had no clear answer, and it may have made one of these channels: {list}; take the one that is this object's (another id in place of the first, or create if none of them is): {}",
+        kubectl_annotate(object, "resolve-create", first)
     )
 }
 

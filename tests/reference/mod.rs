@@ -14,12 +14,12 @@ const NOTES: &[(&str, &str)] = &[
     (
         "spec.deletionPolicy",
         "`Delete` deletes the channel and keeps its chats, `DeleteWithChats` deletes both, `Retain` leaves the channel at \
-         Wazzup. Unset means `Delete` for a channel that the operator made and `Retain` for an adopted one.",
+         Wazzup.",
     ),
     (
         "spec.externalDeletionPolicy",
-        "`Recreate` makes the channel again, `Stop` asks a person (`ActionRequired` / `ChannelGone`). Unset means `Recreate` \
-         for `telegram`, `maxbot`, `avito` and `instAPI`, and `Stop` for the others. An adopted channel is never made again.",
+        "`Recreate` makes the channel again, `Stop` asks a person (`ActionRequired` / `ChannelGone`). A Secret is all it \
+         takes for `telegram`, `maxbot`, `avito` and `instAPI`.",
     ),
     (
         "spec.transport",

@@ -7,8 +7,8 @@ use wazzup_operator::{
     api::{self, QrSink},
     model::{ChannelId, Login, Phone, Reason, RemoteChannel, Status, Transport},
     plan::{
-        Account, Call, Claim, Intent, Look, Management, Memory, Need, Object, Plan, ReadyWhen, ReinitPolicy, Remote,
-        RemoteById, Requests, Seen, Sink, SinkOrder, Supply, Timing, Verdict, Webhooks, Wish, plan,
+        Account, Call, Claim, Intent, Kind, Look, Management, Memory, Need, Object, Plan, ReadyWhen, ReinitPolicy,
+        Remote, RemoteById, Requests, Seen, Sink, SinkOrder, Supply, Timing, Verdict, Webhooks, Wish, plan,
     },
 };
 
@@ -77,7 +77,7 @@ fn seen(channel: &api::WazzupChannel, status: &str, reason: Option<&str>) -> See
             deleting: false,
             finalizer: true,
             namespace_terminating: false,
-            kind_terminating: false,
+            kind: Kind::Stays,
             abandon: false,
             requests: Requests::default(),
             intent: None,

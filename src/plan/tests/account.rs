@@ -412,3 +412,10 @@ fn while_another_replica_gets_the_token_nothing_is_said_or_done() {
     });
     assert_eq!((plan.facts, plan.trouble, plan.call), (None, None, None));
 }
+
+#[test]
+fn a_defect_is_said_on_the_account_too() {
+    let plan = super::super::account::internal_error("the pass panicked");
+    assert_eq!(lines(&plan), ["Ready=Unknown/InternalError"]);
+    assert_eq!((plan.call, plan.trouble), (None, None));
+}

@@ -1,7 +1,8 @@
 //! Letting a channel go.
 
 use super::super::{
-    Account, AccountTrouble, Claim, DeletionPolicy, Management, Refusal, RefusedCall, Remote, Seen, Supply, Webhooks,
+    Account, AccountTrouble, Claim, DeletionPolicy, Kind, Management, Refusal, RefusedCall, Remote, Seen, Supply,
+    Webhooks,
 };
 use super::stage::{at, fresh, gist, id, known, looked, planned, remote, unclear, wished, words};
 use crate::model::{Fault, Transport};
@@ -81,7 +82,7 @@ fn deletion_works_while_suspended_and_without_the_sink_or_the_secret() {
 fn abandoning_and_uninstalling_leave_the_channel() {
     for change in [
         (|seen: &mut Seen| seen.object.abandon = true) as fn(&mut Seen),
-        |seen: &mut Seen| seen.object.kind_terminating = true,
+        |seen: &mut Seen| seen.object.kind = Kind::Going,
         |seen: &mut Seen| seen.claim = Claim::HeldBy("a/b".into()),
     ] {
         let seen = with(deleting(known(Transport::Telegram, "active", None)), change);
@@ -101,6 +102,16 @@ fn without_its_account_a_deletion_waits_and_says_the_way_out() {
     let plan = planned(&with(seen, |seen| seen.object.namespace_terminating = true));
     assert!(!words(&plan).contains("mend the account"), "{}", words(&plan));
     assert!(words(&plan).contains("wazzup24.com/abandon=true"));
+}
+
+#[test]
+fn who_cannot_see_whether_the_operator_is_being_uninstalled_deletes_nothing() {
+    let seen = with(deleting(known(Transport::Telegram, "active", None)), |seen| {
+        seen.object.kind = Kind::Hidden("Kubernetes did not answer".into());
+    });
+    let plan = planned(&seen);
+    assert_eq!(gist(&plan), "Deleting");
+    assert!(words(&plan).contains("did not answer") && words(&plan).contains("wazzup24.com/abandon=true"));
 }
 
 #[test]

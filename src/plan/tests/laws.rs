@@ -5,9 +5,9 @@ use std::time::Duration;
 use proptest::{collection::vec, prelude::*};
 
 use super::super::{
-    Account, AccountTrouble, Answer, Call, Claim, DeletionPolicy, ExternalDeletionPolicy, Intent, Look, Management,
-    Memory, Note, Plan, ReadyWhen, Refusal, RefusedCall, ReinitPolicy, Remote, RemoteById, Repeated, Requests, Seen,
-    Sink, SinkOrder, Supply, Verdict, Wake, Webhooks, Wish, broken_law, plan, settle,
+    Account, AccountTrouble, Answer, Call, Claim, DeletionPolicy, ExternalDeletionPolicy, Intent, Kind, Look,
+    Management, Memory, Note, Plan, ReadyWhen, Refusal, RefusedCall, ReinitPolicy, Remote, RemoteById, Repeated,
+    Requests, Seen, Sink, SinkOrder, Supply, Verdict, Wake, Webhooks, Wish, broken_law, plan, settle,
 };
 use super::stage::{at, fresh, id, known, remote, wish, written};
 use crate::model::{ChannelId, CreateOutcome, Fault, NotSent, Phone, RemoteChannel, Transport};
@@ -209,7 +209,11 @@ impl Tape {
         seen.object.generation = self.pick(&[1, 2]);
         seen.object.observed_generation = self.pick(&[-1, 1, 2]);
         seen.object.namespace_terminating = self.byte() % 8 == 7;
-        seen.object.kind_terminating = self.byte() % 8 == 7;
+        seen.object.kind = match self.byte() % 8 {
+            7 => Kind::Going,
+            6 => Kind::Hidden("no answer".into()),
+            _ => Kind::Stays,
+        };
         seen.object.abandon = self.byte() % 8 == 7;
         seen.object.requests = self.requests();
         seen.object.intent = self.maybe(|tape| Intent {
@@ -369,7 +373,7 @@ proptest! {
         let kept = seen.wish.as_ref().is_ok_and(|wish| {
             wish.management == Management::Observe || wish.deletion_policy() == DeletionPolicy::Retain
         });
-        let told = seen.object.abandon || seen.object.kind_terminating || kept || seen.claim != Claim::Free;
+        let told = seen.object.abandon || seen.object.kind == Kind::Going || kept || seen.claim != Claim::Free;
         let seen_gone = matches!(&seen.remote, Remote::Looked(look) if look.mine.is_none() && look.by_id == RemoteById::Missing);
         if made.note == Some(Note::RemoveFinalizer) && seen.channel_id().is_some() {
             prop_assert!(told || seen_gone, "{:#?}\n{:#?}", made, seen);

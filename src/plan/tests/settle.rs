@@ -224,3 +224,18 @@ fn a_refused_repeat_counts_as_done_only_while_the_channel_shows_disabled() {
         assert_eq!(gist(&settled(&seen, &Answer::Delete(Err(rejected())))), told);
     }
 }
+
+#[test]
+fn a_link_that_a_reinit_tells_is_kept_and_a_missing_one_is_asked_for() {
+    let mut seen = known(Transport::Wapi, "disabled", Some("unauthorized"));
+    let mut shown = remote("mine", Transport::Wapi, "init", None);
+    shown.url = Some("https://example.com/again".into());
+    let plan = settled(&seen, &Answer::Reinit(Ok(Some(shown))));
+    assert_eq!(plan.memory.url.as_deref(), Some("https://example.com/again"));
+    seen.memory.reinits = 1;
+    let lost = planned(&seen);
+    assert_eq!(gist(&lost), "FollowLink");
+    assert!(words(&lost).contains("reinit-requested-at"), "{}", words(&lost));
+    seen.memory.url = plan.memory.url;
+    assert!(words(&planned(&seen)).contains("status.url"));
+}

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::{
-    Account, Call, Claim, Intent, Look, Management, Memory, Need, Note, Object, Plan, ReadyWhen, ReinitPolicy, Remote,
-    RemoteById, Requests, Seen, Sink, Supply, Timing, Verdict, Webhooks, Wish, broken_law, plan,
+    Account, Call, Claim, Intent, Kind, Look, Management, Memory, Need, Note, Object, Plan, ReadyWhen, ReinitPolicy,
+    Remote, RemoteById, Requests, Seen, Sink, Supply, Timing, Verdict, Webhooks, Wish, broken_law, plan,
 };
 use crate::model::{ChannelId, Login, Reason, RemoteChannel, Status, Transport};
 
@@ -75,7 +75,7 @@ pub(super) fn fresh(transport: Transport) -> Seen {
             deleting: false,
             finalizer: false,
             namespace_terminating: false,
-            kind_terminating: false,
+            kind: Kind::Stays,
             abandon: false,
             requests: Requests::default(),
             intent: None,
