@@ -198,8 +198,7 @@ async fn carry_out(
     let Some(client) = desk.standing().client else {
         return Ok(());
     };
-    desk.gate
-        .pass_within(Lane::Refresh, Duration::from_secs(10))
+    desk.pass_within(Lane::Refresh, Duration::from_secs(10))
         .await
         .map_err(PassError::HeldBack)?;
     if !context.fence.allows() {

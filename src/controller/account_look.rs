@@ -129,7 +129,7 @@ async fn rows(desk: &Desk) -> Rows {
     let Some(client) = desk.standing().client else {
         return Rows::NotAsked;
     };
-    desk.gate.pass(Lane::Refresh).await;
+    desk.pass(Lane::Refresh).await;
     let since = clock::instant();
     let result = client.list_webhooks().await;
     desk.note("list_webhooks", &result, since);

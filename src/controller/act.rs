@@ -16,6 +16,7 @@ use crate::{
         ClusterError, notes,
         sink::{self, Content, Written},
     },
+    metrics::outcome_word,
     model::{ChannelId, CreateOutcome, Credentials, Fault, Sensitive},
     plan::{Answer, Call, Note, Plan, Seen, SinkOrder, Wish, settle},
     wazzup::{Client, Lane},
@@ -73,8 +74,7 @@ pub(super) async fn act(
         });
     };
     let payload = payload(context, channel, seen, wish, call, standing).await?;
-    desk.gate
-        .pass_within(Lane::Person, Duration::from_secs(10))
+    desk.pass_within(Lane::Person, Duration::from_secs(10))
         .await
         .map_err(PassError::HeldBack)?;
     if let Some(note) = &plan.note {
@@ -86,6 +86,7 @@ pub(super) async fn act(
     }
     let since = clock::instant();
     let answer = send(context, client, desk, channel, wish, call, payload, since).await;
+    tell(channel, call, &answer, since);
     let settled = settle(seen, wish, &plan, &answer);
     if let Some(note) = &settled.note {
         if let Note::RecordId(id) = note {
@@ -269,6 +270,46 @@ async fn publish(
         Err(error) => Err(Fault::Unclear {
             why: format!("it could not be stored: {error}"),
         }),
+    }
+}
+
+/// Tells a log how a call ended; a fault's text holds nothing that was sent.
+fn tell(channel: &WazzupChannel, call: &Call, answer: &Answer, since: std::time::Instant) {
+    let fault = match answer {
+        Answer::Create(CreateOutcome::Created(_))
+        | Answer::Reinit(Ok(_))
+        | Answer::TwoFactor(Ok(()))
+        | Answer::PairingCode(Ok(()))
+        | Answer::Link(Ok(()))
+        | Answer::Delete(Ok(())) => None,
+        Answer::Create(
+            CreateOutcome::Refused(fault) | CreateOutcome::NotSent(fault) | CreateOutcome::Unknown(fault),
+        )
+        | Answer::Reinit(Err(fault))
+        | Answer::TwoFactor(Err(fault))
+        | Answer::PairingCode(Err(fault))
+        | Answer::Link(Err(fault))
+        | Answer::Delete(Err(fault)) => Some(fault),
+    };
+    let id = match answer {
+        Answer::Create(CreateOutcome::Created(made)) => Some(made.id.to_string()),
+        _ => channel.status.as_ref().and_then(|status| status.channel_id.clone()),
+    };
+    let (namespace, name) = (channel.namespace(), channel.name_any());
+    let took_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match fault {
+        None => tracing::info!(
+            namespace,
+            channel = name,
+            id,
+            call = call_name(call),
+            took_ms,
+            "Wazzup did it"
+        ),
+        Some(fault) => tracing::warn!(
+            namespace, channel = name, id, call = call_name(call), took_ms, outcome = outcome_word(fault), %fault,
+            "Wazzup did not do it"
+        ),
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::WazzupChannel,
-    plan::{Call, Memory, Plan, Seen, Verdict, Wake, broken_law, plan},
+    plan::{Call, Memory, Note, Plan, Seen, Verdict, Wake, broken_law, plan},
 };
 
 /// How long a pass that met a defect rests.
@@ -69,6 +69,8 @@ async fn pass(channel: &WazzupChannel, context: &Context) -> Result<Action, Pass
         let had_finalizer = seen.object.finalizer;
         if let (Verdict::Gone(why), true) = (&acted.plan.verdict, seen.object.deleting) {
             if had_finalizer {
+                let (namespace, name) = key_of(&channel);
+                tracing::info!(namespace, channel = name, why, "the object is released");
                 context.announcer.say(&channel, false, "Released", why).await;
             }
             context.marks.clear(&uid);
@@ -97,8 +99,21 @@ async fn once(channel: &WazzupChannel, context: &Context, carried: Option<Memory
         planned = lawful(&observation)?;
     }
     let Observation { seen, desk, standing } = observation;
+    count_intent(context, &seen, &planned);
     let acted = act::act(context, channel, &seen, planned, desk.as_deref(), &standing).await?;
     Ok((acted, seen))
+}
+
+/// Counts what became of a create that had no clear answer, when this pass decides it.
+fn count_intent(context: &Context, seen: &Seen, plan: &Plan) {
+    if seen.object.intent.is_none() || seen.channel_id().is_some() {
+        return;
+    }
+    match &plan.note {
+        Some(Note::RecordId(_)) => context.metrics.intent("found"),
+        Some(Note::OpenIntent(_)) => context.metrics.intent("repeated"),
+        Some(Note::ClearIntent | Note::ForgetId | Note::RemoveFinalizer) | None => {}
+    }
 }
 
 fn lawful(observation: &Observation) -> Result<Plan, PassError> {

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::caches::Key;
+use super::{caches::Key, census::lane_word};
 use crate::{
     clock,
     cluster::secrets::AccountKeys,
@@ -112,6 +112,10 @@ impl Desks {
         desk
     }
 
+    pub(super) fn all(&self) -> Vec<Arc<Desk>> {
+        lock(&self.desks).values().cloned().collect()
+    }
+
     pub(super) fn close(&self, account: &Key) {
         lock(&self.desks).remove(account);
     }
@@ -189,7 +193,7 @@ impl Desk {
             return Some(snapshot);
         }
         let client = self.standing().client?;
-        self.gate.pass(lane).await;
+        self.pass(lane).await;
         let started = clock::instant();
         let result = client.list_channels().await;
         self.gate.note(&result);
@@ -221,6 +225,21 @@ impl Desk {
         (fresh && last.result.is_ok() || resting).then_some(last)
     }
 
+    /// Waits until a request may go.
+    pub(super) async fn pass(&self, lane: Lane) {
+        let since = clock::instant();
+        self.gate.pass(lane).await;
+        self.metrics.limited(lane_word(lane), since.elapsed());
+    }
+
+    /// The same, with an end to its patience.
+    pub(super) async fn pass_within(&self, lane: Lane, patience: Duration) -> Result<(), Fault> {
+        let since = clock::instant();
+        let passed = self.gate.pass_within(lane, patience).await;
+        self.metrics.limited(lane_word(lane), since.elapsed());
+        passed
+    }
+
     /// Notes how a call ended, for the pace and for the metrics.
     pub(super) fn note<T>(&self, operation: &'static str, result: &Result<T, Fault>, since: Instant) {
         self.gate.note(result);
@@ -235,6 +254,7 @@ impl Desk {
                 Err(fault.clone())
             }
         };
+        self.metrics.create(outcome);
         self.note("create_channel", &result, since);
     }
 }

@@ -200,7 +200,6 @@ impl Purse<'_> {
         asked: impl Future<Output = Result<T, Fault>>,
     ) -> Result<Result<T, Fault>, PassError> {
         self.desk
-            .gate
             .pass_within(Lane::Person, Duration::from_secs(10))
             .await
             .map_err(PassError::HeldBack)?;

@@ -138,6 +138,10 @@ impl Inbox for Receiver {
         }
         let (mut unknown, mut delivery) = (false, Delivery::Done);
         for event in events {
+            let age = clock::now().duration_since(event.at);
+            self.context
+                .metrics
+                .webhook_age(Duration::try_from(age).unwrap_or_default());
             match event.kind {
                 WebhookEventKind::Qr(payload) => {
                     let shown = self.context.qr.deliver(&account, &event.channel_id, payload);

@@ -10,6 +10,7 @@ mod account_look;
 mod account_status;
 mod act;
 mod caches;
+mod census;
 mod channel;
 mod claims;
 mod context;

@@ -222,7 +222,7 @@ async fn by_id(desk: &Desk, standing: &Standing, id: &ChannelId) -> RemoteById {
     let Some(client) = &standing.client else {
         return RemoteById::NotAsked;
     };
-    if let Err(fault) = desk.gate.pass_within(Lane::Refresh, Duration::from_secs(10)).await {
+    if let Err(fault) = desk.pass_within(Lane::Refresh, Duration::from_secs(10)).await {
         return RemoteById::Hidden(fault);
     }
     let since = clock::instant();

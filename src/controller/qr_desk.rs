@@ -181,7 +181,10 @@ impl QrDesk {
             at: payload.at,
         };
         match sink::publish(&self.client, &channel, &content).await {
-            Ok(Written::Done) => Delivery::Done,
+            Ok(Written::Done) => {
+                tracing::info!(namespace = key.0, channel = key.1, at = %payload.at, "a QR is shown");
+                Delivery::Done
+            }
             Ok(Written::NameTaken) => {
                 self.channels.wake(&key);
                 Delivery::Done

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     account,
     caches::{Caches, key_of},
-    channel,
+    census, channel,
     claims::Claims,
     context::{Context, Marks, Options},
     desk::Desks,
@@ -76,7 +76,14 @@ pub async fn run(client: kube::Client, options: Options, stop: CancellationToken
     } else {
         Fence::open()
     };
-    let context = Arc::new(build(client.clone(), options, metrics, fence.clone(), &after)?);
+    let context = Arc::new(build(client.clone(), options, metrics.clone(), fence.clone(), &after)?);
+    let counted = Arc::downgrade(&context);
+    metrics.count_by(move || {
+        counted
+            .upgrade()
+            .map(|context| census::count(&context))
+            .unwrap_or_default()
+    });
     tokio::select! {
         filled = fill(&context) => filled?,
         () = stop.cancelled() => return Ok(()),

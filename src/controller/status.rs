@@ -6,7 +6,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{act::PassError, context::Context};
+use super::{act::PassError, caches::key_of, context::Context};
 use crate::{
     api::{QrStatus, WazzupChannel, WazzupChannelStatus, condition, merge, names},
     clock,
@@ -177,14 +177,40 @@ async fn announce(
         );
         context.announcer.say(object, true, "SuspectedTwin", &note).await;
     }
-    for type_ in ["ActionRequired", "Stalled", "Connected"] {
+    let (namespace, name) = key_of(object);
+    for type_ in ["ActionRequired", "Stalled", "Connected", "Ready"] {
         let (was, is) = (
             condition(&before.conditions, type_),
             condition(&after.conditions, type_),
         );
         let Some(is) = is else { continue };
         let same = was.is_some_and(|was| was.status == is.status && was.reason == is.reason);
-        let worth = type_ != "Connected" || is.status == "True";
+        if !same {
+            // The same words as in the condition, which hold no secret.
+            tracing::info!(
+                namespace,
+                channel = name,
+                id = after.channel_id,
+                condition = type_,
+                status = is.status,
+                reason = is.reason,
+                message = is.message,
+                "a condition changed"
+            );
+        }
+        if !same && type_ == "Connected" && is.status == "True" {
+            let begun = was.map_or(object.metadata.creation_timestamp.as_ref(), |was| {
+                Some(&was.last_transition_time)
+            });
+            let took = begun.map(|begun| clock::now().duration_since(begun.0));
+            context
+                .metrics
+                .connected(took.and_then(|took| took.try_into().ok()).unwrap_or_default());
+        }
+        if !same && type_ == "ActionRequired" && is.reason == "ChooseChannel" {
+            context.metrics.intent("asked");
+        }
+        let worth = type_ != "Ready" && (type_ != "Connected" || is.status == "True");
         if !same && worth {
             context
                 .announcer

@@ -131,6 +131,12 @@ impl Gate {
         inner.ring();
     }
 
+    /// How many requests wait, by lane in the order of [`Lane::ALL`].
+    pub fn waiting(&self) -> [usize; 3] {
+        let inner = self.inner();
+        Lane::ALL.map(|lane| inner.queues[lane.index()].len())
+    }
+
     /// Whether the circuit breaker holds everything but probes back.
     pub fn is_open(&self) -> bool {
         self.inner().pace.is_open()
