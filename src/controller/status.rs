@@ -178,14 +178,16 @@ async fn announce(
         context.announcer.say(object, true, "SuspectedTwin", &note).await;
     }
     let (namespace, name) = key_of(object);
-    for type_ in ["ActionRequired", "Stalled", "Connected", "Ready"] {
+    let mut logged = false;
+    for type_ in ["ActionRequired", "Stalled", "Connected"] {
         let (was, is) = (
             condition(&before.conditions, type_),
             condition(&after.conditions, type_),
         );
         let Some(is) = is else { continue };
         let same = was.is_some_and(|was| was.status == is.status && was.reason == is.reason);
-        if !same {
+        if !same && !logged {
+            logged = true;
             // The same words as in the condition, which hold no secret.
             tracing::info!(
                 namespace,
@@ -194,7 +196,7 @@ async fn announce(
                 condition = type_,
                 status = is.status,
                 reason = is.reason,
-                message = is.message,
+                why = is.message,
                 "a condition changed"
             );
         }
@@ -210,7 +212,7 @@ async fn announce(
         if !same && type_ == "ActionRequired" && is.reason == "ChooseChannel" {
             context.metrics.intent("asked");
         }
-        let worth = type_ != "Ready" && (type_ != "Connected" || is.status == "True");
+        let worth = type_ != "Connected" || is.status == "True";
         if !same && worth {
             context
                 .announcer
