@@ -17,6 +17,8 @@ use crate::{
 
 const TOKEN_KEY: &str = "webhook-token";
 const HASH_KEY: &str = "hash-key";
+/// For people who route events themselves: where below the receiver's public address the account's events go.
+const PATH_KEY: &str = "webhook-path";
 
 /// What the operator keeps for an account.
 #[derive(Debug, Clone)]
@@ -112,12 +114,15 @@ pub async fn ensure_account_keys(client: &kube::Client, account: &WazzupAccount)
         webhook_token: hex(&random::<32>()).into(),
         hash_key: random::<32>().to_vec().into(),
     };
+    let account_key = names::account_key(&namespace, &account.name_any());
+    let path = format!("/webhooks/{account_key}/{}", keys.webhook_token.reveal());
     let data = [
         (
             TOKEN_KEY.to_owned(),
             ByteString(keys.webhook_token.reveal().clone().into_bytes()),
         ),
         (HASH_KEY.to_owned(), ByteString(keys.hash_key.reveal().clone())),
+        (PATH_KEY.to_owned(), ByteString(path.into_bytes())),
     ];
     let secret = Secret {
         metadata: ObjectMeta {

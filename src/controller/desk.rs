@@ -79,7 +79,7 @@ struct Trust {
 }
 
 /// A change that a list shows this long after an event counts as announced.
-const EVENT_SERVES: Duration = Duration::from_secs(60);
+const EVENT_SERVES: Duration = Duration::from_secs(10);
 
 /// All desks.
 pub(super) struct Desks {

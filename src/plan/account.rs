@@ -179,7 +179,7 @@ fn subscription(seen: &AccountSeen, wish: AccountWish, plan: &mut AccountPlan) -
     match wish.mode {
         WebhookMode::External => {
             withdraw(seen, wish, plan);
-            let what = "events are routed to the operator by somebody else";
+            let what = "events are routed to the operator by somebody else: send them to its public address, under the path that the account's Secret <account>-wazzup-operator holds as webhook-path";
             (
                 Some(Webhooks::Ready),
                 Some(fact("WebhooksSubscribed", Standing::True, "External", what)),
