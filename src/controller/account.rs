@@ -16,6 +16,7 @@ use super::{
     desk::{Changes, Desk, Snapshot},
     interval::{interval, next_list},
     recall::{Recall, Recalls},
+    slots::aside,
     token::Purse,
 };
 use crate::{
@@ -33,22 +34,35 @@ use crate::{
     wazzup::{Lane, NewWebhook},
 };
 
-/// Runs a pass; a panic in it is an error of this pass alone.
+/// Runs a pass when there is a slot for it; a panic in it is an error of this pass alone.
 pub(super) async fn reconcile(
     account: Arc<WazzupAccount>,
     context: Arc<Context>,
     recalls: Arc<Recalls>,
 ) -> Result<Action, PassError> {
     let key = key_of(&*account);
-    let recall = recalls.of(&key);
+    let run = || guarded(&account, &key, &context, &recalls);
+    let Some(result) = context.slots.run(&key, run).await else {
+        return Ok(Action::await_change());
+    };
+    result
+}
+
+async fn guarded(
+    account: &WazzupAccount,
+    key: &Key,
+    context: &Context,
+    recalls: &Recalls,
+) -> Result<Action, PassError> {
+    let recall = recalls.of(key);
     let mut recall = recall.lock().await;
-    let caught = std::panic::AssertUnwindSafe(pass(&account, &key, &context, &mut recall))
+    let caught = std::panic::AssertUnwindSafe(pass(account, key, context, &mut recall))
         .catch_unwind()
         .await;
     let result = caught.unwrap_or_else(|_| Err(PassError::Internal("the pass panicked".to_owned())));
     context.metrics.pass("account", result.is_err());
     if let Err(PassError::Internal(why)) = &result
-        && let Err(error) = account_status::say(&context, &account, &account::internal_error(why), None).await
+        && let Err(error) = account_status::say(context, account, &account::internal_error(why), None).await
     {
         tracing::debug!(%error, "a defect could not be told");
     }
@@ -76,6 +90,7 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
     let finalizer = account.finalizers().iter().any(|one| one == names::ACCOUNT_FINALIZER);
     if deleting && !finalizer {
         context.desks.close(key);
+        context.slots.forget(key);
         return Ok(Action::await_change());
     }
     let rate = u32::try_from(account.spec.rate_limit.requests_per_second)
@@ -216,10 +231,10 @@ async fn carry_out(
                     url: url.clone(),
                 })
                 .collect();
-            ("create_webhooks", client.create_webhooks(&rows).await)
+            ("create_webhooks", aside(client.create_webhooks(&rows)).await)
         }
         (AccountCall::Subscribe(_), None) => return Ok(()),
-        (AccountCall::Unsubscribe(ids), _) => ("delete_webhooks", client.delete_webhooks(ids).await),
+        (AccountCall::Unsubscribe(ids), _) => ("delete_webhooks", aside(client.delete_webhooks(ids)).await),
     };
     desk.note(operation, &result, since);
     result.map_err(PassError::HeldBack)

@@ -8,6 +8,7 @@ use super::{
     caches::{Key, key_of},
     desk::{Desk, Listed, Snapshot},
     recall::Recall,
+    slots::aside,
     token::Purse,
 };
 use crate::{
@@ -131,7 +132,7 @@ async fn rows(desk: &Desk) -> Rows {
     };
     desk.pass(Lane::Refresh).await;
     let since = clock::instant();
-    let result = client.list_webhooks().await;
+    let result = aside(client.list_webhooks()).await;
     desk.note("list_webhooks", &result, since);
     match result {
         Ok(rows) => Rows::Listed(

@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use super::{
     context::Context,
     desk::{Desk, Standing},
+    slots::aside,
     status, supplies,
 };
 use crate::{
@@ -207,10 +208,8 @@ async fn send(
     );
     match call {
         Call::Create { .. } => {
-            let outcome = context
-                .fence
-                .bounded(client.create_channel(wish.transport, &credentials))
-                .await;
+            let asked = client.create_channel(wish.transport, &credentials);
+            let outcome = aside(context.fence.bounded(asked)).await;
             let outcome = outcome.unwrap_or_else(|| {
                 CreateOutcome::Unknown(Fault::Unclear {
                     why: "the lease was about to end".to_owned(),
@@ -220,7 +219,7 @@ async fn send(
             Answer::Create(outcome)
         }
         Call::Reinit(id) => {
-            let result = client.reinit_channel(id, &credentials).await;
+            let result = aside(client.reinit_channel(id, &credentials)).await;
             desk.note("reinit_channel", &result, since);
             Answer::Reinit(result)
         }
@@ -229,22 +228,22 @@ async fn send(
                 Payload::Password(password) => password,
                 Payload::Nothing | Payload::Credentials(_) => Sensitive::new(String::new()),
             };
-            let result = client.submit_two_factor(id, wish.transport, &password).await;
+            let result = aside(client.submit_two_factor(id, wish.transport, &password)).await;
             desk.note("submit_two_factor", &result, since);
             Answer::TwoFactor(result)
         }
         Call::RequestPairingCode(id, phone) => {
-            let result = client.request_pairing_code(id, phone).await;
+            let result = aside(client.request_pairing_code(id, phone)).await;
             desk.note("request_pairing_code", &result, since);
             Answer::PairingCode(publish(context, channel, result, Content::PairingCode).await)
         }
         Call::OpenLink(id) => {
-            let result = open_link(client, wish, id.as_ref()).await;
+            let result = aside(open_link(client, wish, id.as_ref())).await;
             desk.note("create_iframe_link", &result, since);
             Answer::Link(publish(context, channel, result, Content::Link).await)
         }
         Call::Delete { id, with_chats } => {
-            let result = client.delete_channel(id, *with_chats).await;
+            let result = aside(client.delete_channel(id, *with_chats)).await;
             desk.note("delete_channel", &result, since);
             Answer::Delete(result)
         }

@@ -12,6 +12,7 @@ use super::{
     context::Context,
     desk::Changes,
     observe::{Observation, observe},
+    slots::aside,
     status,
 };
 use crate::{
@@ -22,15 +23,24 @@ use crate::{
 /// How long a pass that met a defect rests.
 const DEFECT: Duration = Duration::from_secs(900);
 
-/// Runs a pass; a panic in it is an error of this pass alone.
+/// Runs a pass when there is a slot for it; a panic in it is an error of this pass alone.
 pub(super) async fn reconcile(channel: Arc<WazzupChannel>, context: Arc<Context>) -> Result<Action, PassError> {
-    let caught = std::panic::AssertUnwindSafe(pass(&channel, &context))
+    let account = account_of(&channel);
+    let run = || guarded(&channel, &context);
+    let Some(result) = context.slots.run(&account, run).await else {
+        return Ok(Action::await_change());
+    };
+    result
+}
+
+async fn guarded(channel: &WazzupChannel, context: &Context) -> Result<Action, PassError> {
+    let caught = std::panic::AssertUnwindSafe(pass(channel, context))
         .catch_unwind()
         .await;
     let result = caught.unwrap_or_else(|_| Err(PassError::Internal("the pass panicked".to_owned())));
     context.metrics.pass("channel", result.is_err());
     if let Err(PassError::Internal(why)) = &result
-        && let Err(error) = status::say_defect(&context, &channel, why).await
+        && let Err(error) = status::say_defect(context, channel, why).await
     {
         tracing::debug!(%error, "a defect could not be told");
     }
@@ -94,7 +104,7 @@ async fn once(channel: &WazzupChannel, context: &Context, carried: Option<Memory
     let mut _lane = None;
     if matches!(planned.call, Some(Call::Create { alone: true } | Call::OpenLink(None))) {
         let behind = context.behind(&account_of(channel));
-        _lane = Some(context.lanes.enter(behind, channel.spec.transport).await);
+        _lane = Some(aside(context.lanes.enter(behind, channel.spec.transport)).await);
         observation = observe(context, channel, carried).await;
         planned = lawful(&observation)?;
     }

@@ -14,6 +14,7 @@ use super::{
     partners::Partners,
     qr_desk::QrDesk,
     queue::Queue,
+    slots::Slots,
     supplies::HashCache,
 };
 use crate::{
@@ -56,6 +57,7 @@ pub(super) struct Context {
     pub(super) claims: Arc<Claims>,
     pub(super) desks: Desks,
     pub(super) lanes: Lanes,
+    pub(super) slots: Slots,
     pub(super) partners: Partners,
     pub(super) qr: Arc<QrDesk>,
     pub(super) marks: Marks,

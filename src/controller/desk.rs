@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::{caches::Key, census::lane_word};
+use super::{caches::Key, census::lane_word, slots::aside};
 use crate::{
     clock,
     cluster::secrets::AccountKeys,
@@ -188,12 +188,21 @@ impl Desk {
         if let Some(snapshot) = self.good_enough(not_before) {
             return Some(snapshot);
         }
+        aside(self.look_anew(not_before, lane, tell)).await
+    }
+
+    async fn look_anew(
+        &self,
+        not_before: Option<Instant>,
+        lane: Lane,
+        tell: impl FnOnce(Changes),
+    ) -> Option<Arc<Snapshot>> {
         let _turn = self.listing.lock().await;
         if let Some(snapshot) = self.good_enough(not_before) {
             return Some(snapshot);
         }
         let client = self.standing().client?;
-        self.pass(lane).await;
+        self.wait(lane).await;
         let started = clock::instant();
         let result = client.list_channels().await;
         self.gate.note(&result);
@@ -227,6 +236,10 @@ impl Desk {
 
     /// Waits until a request may go.
     pub(super) async fn pass(&self, lane: Lane) {
+        aside(self.wait(lane)).await;
+    }
+
+    async fn wait(&self, lane: Lane) {
         let since = clock::instant();
         self.gate.pass(lane).await;
         self.metrics.limited(lane_word(lane), since.elapsed());
@@ -235,7 +248,7 @@ impl Desk {
     /// The same, with an end to its patience.
     pub(super) async fn pass_within(&self, lane: Lane, patience: Duration) -> Result<(), Fault> {
         let since = clock::instant();
-        let passed = self.gate.pass_within(lane, patience).await;
+        let passed = aside(self.gate.pass_within(lane, patience)).await;
         self.metrics.limited(lane_word(lane), since.elapsed());
         passed
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     act::PassError,
     recall::{Grant, Recall},
+    slots::aside,
     token::{Entrance, Got, Purse, Way},
 };
 use crate::{
@@ -43,7 +44,7 @@ impl Purse<'_> {
         let mut decided = token::plan(&seen(entrance, recall, &stored));
         let mut _turn = None;
         if decided == TokenPlan::Get {
-            _turn = entrance.shared.turn().await;
+            _turn = aside(entrance.shared.turn()).await;
             // Another account with the same login may have learned something meanwhile.
             decided = token::plan(&seen(entrance, recall, &stored));
         }
@@ -204,7 +205,7 @@ impl Purse<'_> {
             .await
             .map_err(PassError::HeldBack)?;
         let since = clock::instant();
-        let result = asked.await;
+        let result = aside(asked).await;
         self.desk.note(operation, &result, since);
         Ok(result)
     }

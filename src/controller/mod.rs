@@ -26,6 +26,7 @@ mod qr_desk;
 mod queue;
 mod recall;
 mod run;
+mod slots;
 mod status;
 mod supplies;
 mod token;

@@ -8,6 +8,7 @@ use super::{
     caches::{account_of, grants, key_of},
     context::Context,
     desk::{Changes, Desk, Listed, Standing},
+    slots::aside,
     supplies, validate,
 };
 use crate::{
@@ -226,7 +227,7 @@ async fn by_id(desk: &Desk, standing: &Standing, id: &ChannelId) -> RemoteById {
         return RemoteById::Hidden(fault);
     }
     let since = clock::instant();
-    let result = client.get_channel(id).await;
+    let result = aside(client.get_channel(id)).await;
     desk.note("get_channel", &result, since);
     match result {
         Ok(channel) => RemoteById::Found(channel),

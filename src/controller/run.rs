@@ -20,6 +20,7 @@ use super::{
     partners::Partners,
     qr_desk::QrDesk,
     queue::Queue,
+    slots::Slots,
     supplies::HashCache,
 };
 use crate::{
@@ -193,6 +194,7 @@ fn build(
         claims,
         desks: Desks::new(metrics.clone()),
         lanes: Lanes::default(),
+        slots: Slots::new(usize::from(options.concurrency)),
         partners: Partners::default(),
         qr,
         marks: Marks::default(),
@@ -240,7 +242,8 @@ async fn fill(context: &Context) -> Result<(), RunError> {
 
 fn start_controllers(context: &Arc<Context>) -> JoinSet<()> {
     let mut controllers = JoinSet::new();
-    let config = || Config::default().concurrency(context.options.concurrency.max(1));
+    // Slots say how many work at once; the runtime starts as many as wake.
+    let config = Config::default;
     let recalls = Arc::new(super::recall::Recalls::default());
     for scope in &context.caches.scopes {
         let queue = context.accounts.listen(scope.namespace.clone());
@@ -278,6 +281,7 @@ fn start_controllers(context: &Arc<Context>) -> JoinSet<()> {
 async fn end_controllers(context: &Context, mut controllers: JoinSet<()>) {
     context.accounts.close();
     context.channels.close();
+    context.slots.close();
     let ended = async { while controllers.join_next().await.is_some() {} };
     if tokio::time::timeout(GRACE, ended).await.is_err() {
         tracing::warn!("some passes did not end in time");
