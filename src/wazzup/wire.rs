@@ -47,7 +47,10 @@ pub(super) fn items(body: &Value) -> Option<Vec<&Value>> {
 /// One channel; `None` without a usable id.
 pub(super) fn channel(item: &Value) -> Option<RemoteChannel> {
     let object = item.as_object()?;
-    let id = ChannelId::parse(&text(object, "channel_id")?).ok()?;
+    // An id decides what is ours: a truth value or the word null is none.
+    let told = object.get("channel_id").is_some_and(|id| id.is_string() || id.is_u64());
+    let id = word(object, "channel_id").filter(|_| told)?;
+    let id = ChannelId::parse(&id).ok()?;
     let (status, reason) = status_and_reason(object);
     Some(RemoteChannel {
         id,
