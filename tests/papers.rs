@@ -29,3 +29,21 @@ fn every_test_that_the_table_of_the_api_documentation_names_is_there() {
     }
     assert_eq!(missing, Vec::<String>::new());
 }
+
+#[test]
+fn the_page_of_metrics_names_every_metric_and_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/metrics.md")).unwrap();
+    let mut told: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `wazzup_operator_")?.split('`').next())
+        .collect();
+    told.sort_unstable();
+    // A family without a member is on no scrape, so the code is asked.
+    let code = fs::read_to_string(root.join("src/metrics.rs")).unwrap();
+    let named = code.split(".register(").skip(1);
+    let mut known: Vec<&str> = named.filter_map(|rest| rest.split('"').nth(1)).collect();
+    known.sort_unstable();
+    assert!(known.len() > 10, "{known:?}");
+    assert_eq!(told, known);
+}
