@@ -169,6 +169,9 @@ pub fn verdicts() -> Vec<Case> {
         // A channel that exists is what was asked for; an account that cannot be used takes that certainty away.
         if account_trouble(progress) {
             cases.push(case(name, told(&lax, verdict()), GOES_ON, WORDS));
+        } else if progress == Progress::Deleting {
+            let going = with(lax.clone(), |seen, _| seen.object.deleting = true);
+            cases.push(case(name, deleting(told(&going, verdict())), LEAVES, WORDS));
         } else {
             cases.push(case(name, told(&lax, verdict()), WORKS, "the channel exists"));
         }
@@ -231,6 +234,7 @@ pub fn states() -> Vec<Case> {
         channel(&active, 1, &status)
     };
     let going = |status: &str| with(seen(Telegram, status, None), |seen, _| seen.object.deleting = true);
+    let loosely = |seen| with(seen, |_, wish: &mut Wish| wish.ready_when = ReadyWhen::Provisioned);
     let lost = with(going("active"), |seen, _| {
         seen.account = Account::Trouble(plan::AccountTrouble::NotAuthenticated, WORDS.into());
     });
@@ -382,6 +386,18 @@ pub fn states() -> Vec<Case> {
             deleting(planned(&going("active"))),
             LEAVES,
             "is being deleted at Wazzup",
+        ),
+        case(
+            "being deleted, provisioned",
+            deleting(planned(&loosely(going("active")))),
+            LEAVES,
+            "is being deleted at Wazzup",
+        ),
+        case(
+            "deletion needs a person, provisioned",
+            deleting(planned(&loosely(lost.clone()))),
+            ("Terminating", "Progressing", &["ActionRequired"]),
+            "abandon=true",
         ),
         case(
             "deletion needs a person",
