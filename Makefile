@@ -27,9 +27,10 @@ lint: ## Formatting and lints
 fmt: ## Format the code
 	$(CARGO) fmt --all
 
-crds: ## Write crds/ and the generated parts of docs/ anew from the code
+crds: ## Write crds/, deploy/argocd/argocd-cm.yaml and the generated parts of docs/ anew from the code
 	UPDATE=1 $(CARGO) test --workspace --locked --test crds the_committed_crds
 	UPDATE=1 $(CARGO) test --workspace --locked --test documents of_the_code
+	UPDATE=1 $(CARGO) test --workspace --locked --test judgement the_config_map_holds
 
 control-plane: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl into the cache (once, some minutes)
 	$(CARGO) build --workspace --locked --bins

@@ -257,6 +257,20 @@ async fn a_refresh_token_is_stored_before_it_is_used_and_the_seed_serves_once() 
         stored.as_str()
     );
     stage.until_account("default", "Ready", "True", "Listed").await;
+    // A new password of the partner leaves the grant what it was: the seed, which is used up, is not tried again.
+    let kept_now = kept(&stage, "oauth-refresh-token").await.unwrap();
+    stage
+        .simulator
+        .with(|world, _| world.set_partner(ACCOUNT, EMAIL, "canary-new-password"));
+    login(&stage, "canary-new-password").await;
+    stage.kill_operator();
+    stage.simulator.with(|world, _| world.revoke_tokens_of(ACCOUNT));
+    stage.start_operator();
+    stage.telegram("next", "200:canary-bot").await;
+    stage.until_active("next").await;
+    let asked: Vec<Entry> = grants(&stage, "refresh_token");
+    assert_eq!(asked.len(), 3);
+    assert_eq!(asked[2].body["refresh_token_data"]["refresh_token"], kept_now.as_str());
     let log = stage.log_text();
     for secret in ["canary-seed", stored.as_str(), PASSWORD] {
         assert!(!log.contains(secret), "a secret is in the log");
@@ -439,4 +453,29 @@ async fn two_objects_of_one_account_create_one_after_the_other_where_credentials
         .collect();
     assert_eq!(at.len(), 2);
     assert!(at[1] - at[0] >= 1_400, "they overlapped: {at:?}");
+}
+
+#[tokio::test]
+async fn an_edited_account_is_ready_again_at_once() {
+    let stage = Stage::set("edited", Setting::default()).await;
+    stage
+        .until_account("default", "WebhooksSubscribed", "True", "Subscribed")
+        .await;
+    let lists = stage.simulator.journal().count("GET", "/v2/channels");
+    eventually("a regular list after the subscription", PATIENCE, || async {
+        let more = stage.simulator.journal().count("GET", "/v2/channels");
+        if more > lists { Ok(()) } else { Err(more.to_string()) }
+    })
+    .await;
+    let patch = json!({"spec": {"rateLimit": {"requestsPerSecond": 7}}});
+    stage
+        .accounts()
+        .patch("default", &PatchParams::default(), &Patch::Merge(patch))
+        .await
+        .unwrap();
+    stage
+        .kubectl(&["wait", "wazzupaccount/default", "--for=condition=Ready", "--timeout=8s"])
+        .await;
+    let account = stage.accounts().get("default").await.unwrap();
+    assert_eq!(account.status.unwrap().observed_generation, account.metadata.generation);
 }

@@ -77,8 +77,14 @@ pub(super) async fn observe(
         .as_ref()
         .and_then(|status| condition(&status.conditions, "WebhooksSubscribed"))
         .is_some_and(|condition| condition.reason == "Subscribed" && condition.status == "True");
-    let verified =
-        recall.verified.is_some_and(|at| at.elapsed() < VERIFY) && subscribed && !deleting && !desk.doubts(PATIENCE);
+    // What was said of an earlier spec has to be said anew, whatever the edit was.
+    let observed = account.status.as_ref().and_then(|status| status.observed_generation);
+    let said = observed == account.metadata.generation;
+    let verified = said
+        && recall.verified.is_some_and(|at| at.elapsed() < VERIFY)
+        && subscribed
+        && !deleting
+        && !desk.doubts(PATIENCE);
     let wanted = mode
         .as_ref()
         .is_ok_and(|mode| needs_rows(deleting, *mode, url_prefix.is_some(), known_rows.len()));

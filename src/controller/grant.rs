@@ -28,7 +28,7 @@ impl Purse<'_> {
         if recall.grant.as_ref().is_some_and(|grant| grant.stem != entrance.stem) {
             recall.grant = None;
         }
-        if recall.hold.as_ref().is_some_and(|(stem, _)| *stem != entrance.stem) {
+        if recall.hold.as_ref().is_some_and(|(login, _)| *login != entrance.login) {
             recall.hold = None;
             recall.reminted_at = None;
         }
@@ -247,7 +247,7 @@ fn held_back(entrance: &Entrance, recall: &mut Recall, call: TokenCall, fault: &
     if of_the_login {
         entrance.shared.refuse(hold);
     } else {
-        recall.hold = Some((entrance.stem.clone(), hold));
+        recall.hold = Some((entrance.login.clone(), hold));
     }
     None
 }

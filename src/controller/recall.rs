@@ -24,7 +24,7 @@ pub(super) struct Recall {
     pub(super) owner: Option<RemoteAccountId>,
     /// The token that the endpoint gave.
     pub(super) grant: Option<Grant>,
-    /// Why the endpoint gave none, and the stem of which this was learned.
+    /// Why the endpoint gave none, and the login of which this was learned.
     pub(super) hold: Option<(String, Hold)>,
     /// When a token that was refused early was last replaced.
     pub(super) reminted_at: Option<Timestamp>,

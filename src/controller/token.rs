@@ -44,8 +44,10 @@ pub(super) struct Entrance {
     pub(super) endpoint: TokenClient,
     pub(super) shared: Arc<Login>,
     pub(super) way: Way,
-    /// Keyed hash of all that the token stems from.
+    /// Keyed hash of the grant that the token stems from.
     pub(super) stem: String,
+    /// Keyed hash of the grant and the login with which it is asked for.
+    pub(super) login: String,
 }
 
 /// How a token is got.
@@ -156,9 +158,12 @@ impl Purse<'_> {
             Way::OAuth { client_id, seed } => ("seed", Sensitive::new(format!("{client_id} {}", seed.reveal()))),
         };
         let url = Sensitive::new(self.account.spec.api_url.clone());
-        let stem = self
+        // A new password of the partner leaves a grant what it was; a new seed or account does not.
+        let stem = self.keys.hash(&[("url", &url), (kind, &word)]);
+        let grant = Sensitive::new(stem.clone());
+        let login = self
             .keys
-            .hash(&[("url", &url), ("email", &email), ("password", &password), (kind, &word)]);
+            .hash(&[("email", &email), ("password", &password), ("grant", &grant)]);
         let partner = Partner { email, password };
         let shared = self.context.partners.of(url.reveal(), &partner);
         Ok(Entrance {
@@ -166,6 +171,7 @@ impl Purse<'_> {
             shared,
             way,
             stem,
+            login,
         })
     }
 

@@ -64,8 +64,9 @@ pub fn plan(seen: &AccountSeen) -> AccountPlan {
             return unusable(plan, "TokenRefused", &why);
         }
         (Token::Pending, _) | (Token::Present, Listing::NotAsked) => return plan,
-        (Token::Unreached { fault, in_a_row }, _) | (Token::Present, Listing::Failed { fault, in_a_row }) => {
-            return out_of_reach(seen, plan, fault, *in_a_row);
+        (Token::Unreached { fault, in_a_row }, _) => return out_of_reach(true, plan, fault, *in_a_row),
+        (Token::Present, Listing::Failed { fault, in_a_row }) => {
+            return out_of_reach(!seen.vetted, plan, fault, *in_a_row);
         }
         (Token::Present, Listing::Listed { .. }) => {}
     }
@@ -75,7 +76,7 @@ pub fn plan(seen: &AccountSeen) -> AccountPlan {
             let unreadable = Fault::Unclear {
                 why: "the list holds items that cannot be read, so it cannot be told whose it is".to_owned(),
             };
-            return out_of_reach(seen, plan, &unreadable, 3);
+            return out_of_reach(!seen.vetted, plan, &unreadable, 3);
         }
         Some(Identity::Pinned(pin)) => plan.pin = Some(pin),
         None => {}
@@ -119,14 +120,14 @@ fn quiet() -> AccountPlan {
     }
 }
 
-/// Wazzup cannot be looked at. Channels that use the token already see that by themselves; others are told.
-fn out_of_reach(seen: &AccountSeen, plan: AccountPlan, fault: &Fault, in_a_row: u32) -> AccountPlan {
+/// Wazzup cannot be looked at. Channels with a token that serves see that by themselves; those `without` are told.
+fn out_of_reach(without: bool, plan: AccountPlan, fault: &Fault, in_a_row: u32) -> AccountPlan {
     if in_a_row < 3 {
         return plan;
     }
     let why = format!("Wazzup cannot be looked at: {fault}");
     AccountPlan {
-        trouble: (!seen.vetted).then(|| (AccountTrouble::OutOfReach, why.clone())),
+        trouble: without.then(|| (AccountTrouble::OutOfReach, why.clone())),
         facts: Some(vec![
             fact("Ready", Standing::Unknown, "CannotLook", &why),
             fact("Authenticated", Standing::Unknown, "CannotLook", &why),

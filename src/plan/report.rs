@@ -1,7 +1,7 @@
 //! What was seen and decided, as people and tools read it: conditions and the mirrored fields.
 
 use super::{
-    Need, Plan, Progress, ReadyWhen, Remote, Seen, Stall, Verdict, decision::Idle, reasons::of_a_channel as fact,
+    Need, Plan, Progress, ReadyWhen, Remote, Seen, Stall, Verdict, Wish, decision::Idle, reasons::of_a_channel as fact,
 };
 use crate::model::{Reason, RemoteChannel, Status};
 
@@ -185,12 +185,10 @@ fn account_trouble(progress: Progress) -> bool {
     }
 }
 
-/// Whether the channel exists and that is all the manifest waits for.
+/// Whether the channel exists and that is all the manifest waits for; an object that goes is not ready.
 fn provisioned(seen: &Seen) -> bool {
-    seen.wish
-        .as_ref()
-        .is_ok_and(|wish| wish.ready_when == ReadyWhen::Provisioned)
-        && seen.remote_channel().is_some()
+    let enough = |wish: &Wish| wish.ready_when == ReadyWhen::Provisioned;
+    !seen.object.deleting && seen.wish.as_ref().is_ok_and(enough) && seen.remote_channel().is_some()
 }
 
 fn ready(seen: &Seen, reason: &'static str, why: &str) -> Fact {

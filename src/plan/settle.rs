@@ -174,8 +174,8 @@ fn reinitialized(seen: &Seen, wish: &Wish, memory: Memory, result: &Result<Optio
             };
             Plan::say(refused, verdict, LOOK)
         }
-        // It never left, so it does not count.
-        Err(fault @ (Fault::NotSent { .. } | Fault::Throttled { .. })) => {
+        // It never left, or the token was refused: it does not count.
+        Err(fault @ (Fault::NotSent { .. } | Fault::Throttled { .. } | Fault::Denied { .. })) => {
             trouble(seen.memory.clone(), Progress::BackingOff, fault)
         }
         Err(fault) => trouble(memory, Progress::Reinitializing, fault),

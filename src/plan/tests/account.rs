@@ -390,7 +390,7 @@ fn a_token_that_cannot_be_got_is_said_by_what_would_mend_it() {
 }
 
 #[test]
-fn a_token_endpoint_that_is_down_is_said_after_three_times_and_stops_only_who_never_had_a_token() {
+fn a_token_endpoint_that_is_down_is_said_after_three_times_and_stops_who_has_no_token_left() {
     let down = |in_a_row, vetted| {
         with(|seen| {
             seen.token = Lack::Held(Cause::Unreached(unclear()), in_a_row).told();
@@ -401,7 +401,14 @@ fn a_token_endpoint_that_is_down_is_said_after_three_times_and_stops_only_who_ne
     assert_eq!(down(2, false).facts, None);
     assert_eq!(lines(&down(3, false))[0], "Ready=Unknown/CannotLook");
     assert!(matches!(down(3, false).trouble, Some((AccountTrouble::OutOfReach, _))));
-    assert_eq!(down(3, true).trouble, None);
+    assert!(matches!(down(3, true).trouble, Some((AccountTrouble::OutOfReach, _))));
+    let list_fails = with(|seen| {
+        seen.listing = Listing::Failed {
+            fault: unclear(),
+            in_a_row: 3,
+        };
+    });
+    assert_eq!(list_fails.trouble, None, "channels see that by themselves");
 }
 
 #[test]
