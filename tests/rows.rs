@@ -1,0 +1,131 @@
+//! The rows of the service's table of statuses and reasons, on the real control plane: what each asks of a person, and that
+//! nothing is hammered.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod stage;
+
+use control_plane::eventually;
+use serde_json::json;
+use stage::{PATIENCE, Setting, Stage};
+use wazzup_operator::api::condition;
+use wazzup_simulator::{Dialect, Timings};
+
+/// Status, reason, and the condition that they end in.
+const ROWS: &[(&str, Option<&str>, &str, &str)] = &[
+    ("disabled", Some("openelsewhere"), "ActionRequired", "OpenedElsewhere"),
+    ("disabled", Some("foreignphone"), "ActionRequired", "WrongPhone"),
+    ("disabled", Some("not_enough_money"), "ActionRequired", "PayForChannel"),
+    ("disabled", Some("blocked"), "ActionRequired", "ContactSupport"),
+    ("init", Some("wait_for_code"), "ActionRequired", "EnterCode"),
+    ("init", Some("sync"), "Reconciling", "Syncing"),
+    ("disabled", Some("rejected"), "ActionRequired", "ContactSupport"),
+    ("disabled", None, "ActionRequired", "RemovedOrUnsubscribed"),
+    ("init", Some("wait_for_password"), "ActionRequired", "EnterPassword"),
+    ("active", None, "Ready", "Connected"),
+];
+
+async fn rows(name: &str, dialect: Dialect) {
+    let setting = Setting {
+        dialect,
+        ..Setting::default()
+    };
+    let stage = Stage::set(name, setting).await;
+    stage.telegram("bot", "100:canary-bot").await;
+    let id = stage.until_active("bot").await.status.unwrap().channel_id.unwrap();
+    stage.simulator.clear_journal();
+    for (status, reason, type_, expected) in ROWS {
+        stage
+            .simulator
+            .with(|world, now| world.set_status(&id, status, *reason, now))
+            .unwrap();
+        let channel = stage.until("bot", type_, "True", expected).await;
+        let mirrored = channel.status.unwrap();
+        let told = condition(&mirrored.conditions, type_).unwrap().message.clone();
+        assert!(!told.is_empty(), "{status}/{reason:?}");
+        if dialect == Dialect::Clean {
+            assert_eq!(
+                (mirrored.status.as_deref(), mirrored.reason.as_deref()),
+                (Some(*status), *reason)
+            );
+        }
+    }
+    let writes: Vec<_> = stage.simulator.journal().writes().into_iter().cloned().collect();
+    assert!(writes.is_empty(), "only a person can help: {writes:?}");
+}
+
+#[tokio::test]
+async fn every_row_where_only_a_person_can_help_is_said_and_nothing_is_written() {
+    rows("rows-clean", Dialect::Clean).await;
+}
+
+#[tokio::test]
+async fn the_rows_are_told_apart_in_the_examples_and_in_productions_dialect_too() {
+    for (name, dialect) in [("rows-page", Dialect::Page), ("rows-production", Dialect::Production)] {
+        rows(name, dialect).await;
+    }
+}
+
+#[tokio::test]
+async fn words_that_nobody_knows_are_shown_as_they_are_and_nothing_is_done() {
+    let stage = Stage::set("unknown", Setting::default()).await;
+    stage.telegram("bot", "100:canary-bot").await;
+    let id = stage.until_active("bot").await.status.unwrap().channel_id.unwrap();
+    stage.simulator.clear_journal();
+    stage
+        .simulator
+        .with(|world, now| world.set_status(&id, "paused", Some("tired"), now))
+        .unwrap();
+    let channel = stage.until("bot", "Ready", "False", "UnknownStatus").await;
+    let status = channel.status.unwrap();
+    assert_eq!(
+        (status.status.as_deref(), status.reason.as_deref()),
+        (Some("paused"), Some("tired"))
+    );
+    assert!(stage.simulator.journal().writes().is_empty());
+}
+
+#[tokio::test]
+async fn a_qr_that_runs_out_is_renewed_once_and_the_pause_before_the_next_outlives_a_restart() {
+    let setting = Setting {
+        timings: Timings {
+            qr: 400,
+            qr_count: 2,
+            ..Setting::default().timings
+        },
+        ..Setting::default()
+    };
+    let mut stage = Stage::set("idle", setting).await;
+    stage.channel("wa", json!({"transport": "whatsapp"})).await;
+    let reinits = |stage: &Stage| {
+        let journal = stage.simulator.journal();
+        let all = journal.requests.iter();
+        all.filter(|entry| entry.path.ends_with("/reinit")).count()
+    };
+    eventually("the first fresh QR", PATIENCE, || async {
+        let found = reinits(&stage);
+        if found == 1 { Ok(()) } else { Err(found.to_string()) }
+    })
+    .await;
+    stage.kill_operator();
+    stage.start_operator();
+    let lists = stage.simulator.journal().count("GET", "/v2/channels");
+    eventually("two lists after the restart", PATIENCE, || async {
+        let found = stage.simulator.journal().count("GET", "/v2/channels");
+        if found >= lists + 2 {
+            Ok(())
+        } else {
+            Err(found.to_string())
+        }
+    })
+    .await;
+    assert_eq!(reinits(&stage), 1, "the second pause is a minute, restart or not");
+    let status = stage.channels().get("wa").await.unwrap().status.unwrap();
+    assert_eq!(status.attempts.unwrap().reinits, 1);
+}
