@@ -93,6 +93,9 @@ pub struct Attempts {
     /// When the last of them was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_reinit_at: Option<MicroTime>,
+    /// When the last reinit was written down, while its answer is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reinit_unanswered: Option<MicroTime>,
     /// Hash of the credentials last sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]

@@ -22,6 +22,7 @@ pub fn read(status: Option<&WazzupChannelStatus>) -> Memory {
         was_seen: status.status.is_some(),
         reinits: u32::try_from(attempts.reinits).unwrap_or(0),
         last_reinit_at: attempts.last_reinit_at.map(|at| at.0),
+        reinit_unanswered: attempts.reinit_unanswered.map(|at| at.0),
         credentials_hash: attempts.credentials_hash,
         two_factor_hash: attempts.two_factor_hash,
         qr_since: attempts.qr_since.map(|at| at.0),
@@ -59,6 +60,7 @@ pub fn write(memory: &Memory, status: &mut WazzupChannelStatus) {
     let attempts = Attempts {
         reinits: i32::try_from(memory.reinits).unwrap_or(i32::MAX),
         last_reinit_at: memory.last_reinit_at.map(MicroTime),
+        reinit_unanswered: memory.reinit_unanswered.map(MicroTime),
         credentials_hash: memory.credentials_hash.clone(),
         two_factor_hash: memory.two_factor_hash.clone(),
         qr_since: memory.qr_since.map(MicroTime),
@@ -185,6 +187,7 @@ mod tests {
             was_seen: true,
             reinits: 2,
             last_reinit_at: Some(at(1_234)),
+            reinit_unanswered: Some(at(1_300)),
             credentials_hash: Some("k:h".into()),
             two_factor_hash: Some("k:g".into()),
             qr_since: Some(at(2_345)),

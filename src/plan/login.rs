@@ -19,6 +19,10 @@ pub(super) fn plan(seen: &Seen, wish: &Wish, channel: &RemoteChannel) -> Plan {
         (None, _) => memory.url,
     };
     memory.handled.sync.clone_from(&seen.object.requests.sync);
+    // Of a login that a person makes, what is shown tells more than a lost answer would.
+    if channel.status == Some(Status::Init) || !matches!(wish.transport.login(), Login::Secret { .. }) {
+        memory.reinit_unanswered = None;
+    }
     let recorded =
         seen.object.finalizer && seen.object.channel_id.as_ref() == Some(&channel.id) && seen.object.intent.is_none();
     let pass = Pass { seen, wish, channel };
@@ -95,8 +99,12 @@ impl Pass<'_> {
     }
 
     fn active(&self, mut memory: Memory) -> Plan {
-        memory.reinits = 0;
-        memory.last_reinit_at = None;
+        if memory.reinit_unanswered.is_none() {
+            memory.reinits = 0;
+            memory.last_reinit_at = None;
+        }
+        // It has served; the next login may use it once more.
+        memory.two_factor_hash = None;
         memory.qr_since = None;
         memory.pairing_asked_for = None;
         memory.pairing_given = false;
@@ -112,7 +120,11 @@ impl Pass<'_> {
             match &memory.credentials_hash {
                 // Of an adopted channel nobody knows what it was connected with: what is there now counts.
                 None => memory.credentials_hash = Some(hash.clone()),
-                Some(last) if last == hash => {}
+                Some(last) if last == hash => {
+                    if let Some(plan) = self.unanswered(&memory) {
+                        return plan;
+                    }
+                }
                 Some(_) => return self.reinit(memory, "the credentials changed"),
             }
         }
@@ -248,6 +260,8 @@ impl Pass<'_> {
     fn on_request(&self, mut memory: Memory) -> Plan {
         memory.handled.reinit.clone_from(&self.seen.object.requests.reinit);
         memory.reinits = 0;
+        // A person asks for a new login: the password may be used for it.
+        memory.two_factor_hash = None;
         memory.qr_since = None;
         memory.refusal = None;
         match (self.wish.transport.login(), &self.seen.credentials) {
@@ -281,6 +295,7 @@ impl Pass<'_> {
     pub(super) fn reinit(&self, mut memory: Memory, why: &str) -> Plan {
         memory.reinits = memory.reinits.saturating_add(1);
         memory.last_reinit_at = Some(self.seen.now);
+        memory.reinit_unanswered = Some(self.seen.now);
         memory.refusal = None;
         memory.qr_since = None;
         memory.pairing_given = false;

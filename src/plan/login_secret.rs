@@ -8,6 +8,7 @@ use super::{
     login::{Pass, person},
     words,
 };
+use crate::model::Login;
 
 impl Pass<'_> {
     pub(super) fn password(&self, mut memory: Memory) -> Plan {
@@ -82,7 +83,16 @@ impl Pass<'_> {
             return self.reinit(memory, "the credentials changed");
         }
         if !reusable {
-            return self.credentials_refused(memory);
+            let again = pause(&self.seen.timing.same_credentials, memory.reinits.saturating_sub(1));
+            let lost = memory.reinit_unanswered.map(|at| remaining(at, again, self.seen.now));
+            return match lost {
+                Some(Duration::ZERO) => self.reinit(memory, "the answer to the last one was lost"),
+                Some(left) => Plan {
+                    wake: Wake::After(left),
+                    ..self.credentials_refused(memory)
+                },
+                None => self.credentials_refused(memory),
+            };
         }
         let pause = match memory.reinits {
             0 => return self.reinit(memory, "the channel was logged out"),
@@ -98,6 +108,26 @@ impl Pass<'_> {
             wake: Wake::After(left),
             ..self.credentials_refused(memory)
         }
+    }
+
+    /// The channel works, but whether with the credentials that were last written down, nobody knows: the answer of that
+    /// reinit was lost, or it was never sent. It is made again, ever more rarely. A code that serves once waits until it is
+    /// needed.
+    pub(super) fn unanswered(&self, memory: &Memory) -> Option<Plan> {
+        let at = memory.reinit_unanswered?;
+        match self.wish.transport.login() {
+            Login::Secret { reusable: true, .. } => {}
+            Login::Secret { reusable: false, .. } | Login::Qr | Login::Link | Login::Iframe => return None,
+        }
+        let pause = pause(&self.seen.timing.same_credentials, memory.reinits.saturating_sub(1));
+        let left = remaining(at, pause, self.seen.now);
+        if left.is_zero() {
+            return Some(self.reinit(memory.clone(), "the answer to the last one was lost"));
+        }
+        Some(Plan {
+            sink: SinkOrder::Withdraw,
+            ..Plan::say(memory.clone(), Verdict::Connected, Wake::After(left))
+        })
     }
 
     pub(super) fn credentials_refused(&self, memory: Memory) -> Plan {

@@ -16,6 +16,8 @@ pub struct Memory {
     pub reinits: u32,
     /// When the last of them was made.
     pub last_reinit_at: Option<Timestamp>,
+    /// When the last reinit was written down, while its answer is not known: it may never have been sent.
+    pub reinit_unanswered: Option<Timestamp>,
     /// Hash of the credentials last sent.
     pub credentials_hash: Option<String>,
     /// Hash of the two-factor password last sent.

@@ -155,6 +155,11 @@ fn created(seen: &Seen, wish: &Wish, mut memory: Memory, outcome: &CreateOutcome
 }
 
 fn reinitialized(seen: &Seen, wish: &Wish, memory: Memory, result: &Result<Option<RemoteChannel>, Fault>) -> Plan {
+    let unanswered = memory.reinit_unanswered;
+    let memory = Memory {
+        reinit_unanswered: None,
+        ..memory
+    };
     match result {
         Ok(shown) => {
             let url = shown.as_ref().and_then(|channel| channel.url.clone());
@@ -178,7 +183,14 @@ fn reinitialized(seen: &Seen, wish: &Wish, memory: Memory, result: &Result<Optio
         Err(fault @ (Fault::NotSent { .. } | Fault::Throttled { .. } | Fault::Denied { .. })) => {
             trouble(seen.memory.clone(), Progress::BackingOff, fault)
         }
-        Err(fault) => trouble(memory, Progress::Reinitializing, fault),
+        Err(fault @ Fault::Unclear { .. }) => {
+            let memory = Memory {
+                reinit_unanswered: unanswered,
+                ..memory
+            };
+            trouble(memory, Progress::Reinitializing, fault)
+        }
+        Err(fault @ Fault::Missing { .. }) => trouble(memory, Progress::Reinitializing, fault),
     }
 }
 

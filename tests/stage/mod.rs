@@ -86,7 +86,7 @@ pub fn plane() -> Arc<ControlPlane> {
     plane
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     std::net::TcpListener::bind(("127.0.0.1", 0))
         .unwrap()
         .local_addr()
@@ -360,7 +360,7 @@ impl Drop for Stage {
 }
 
 /// The rights that deploy/namespaced grants, bound in this namespace.
-fn grant(plane: &ControlPlane, namespace: &str) {
+pub fn grant(plane: &ControlPlane, namespace: &str) {
     let role = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/namespaced/role.yaml")).unwrap();
     let applied = plane
         .kubectl_with(&["-n", namespace, "apply", "-f", "-"], &role)

@@ -139,6 +139,7 @@ impl Tape {
             was_seen: self.yes(),
             reinits: self.pick(&[0, 1, 2, 3, 4, u32::MAX]),
             last_reinit_at: self.maybe(Self::time),
+            reinit_unanswered: self.maybe(Self::time),
             credentials_hash: self.pick(&[None, Some("k:1".into()), Some("k:2".into()), Some("old:9".into())]),
             two_factor_hash: self.pick(&[None, Some("k:1".into()), Some("k:2".into())]),
             qr_since: self.maybe(Self::time),

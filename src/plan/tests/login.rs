@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Account, Need, Plan, Refusal, RefusedCall, ReinitPolicy, Remote, Seen, Sink, SinkOrder, Supply, Wake, Webhooks,
+    Account, Answer, Call, Need, Plan, Refusal, RefusedCall, ReinitPolicy, Remote, Seen, Sink, SinkOrder, Supply, Wake,
+    Webhooks, settle,
 };
 use super::stage::{after, at, gist, id, known, looked, need, planned, told, wished, words, written};
 use crate::model::{Fault, Login, Phone, Transport};
@@ -31,7 +32,11 @@ fn calls(mut seen: Seen, passes: usize) -> Vec<(u64, String)> {
             Wake::OnChange => Duration::from_secs(60),
             Wake::After(pause) | Wake::LookAfter(pause) => pause,
         };
-        seen = after(written(seen, &plan), pause);
+        let answered = match &plan.call {
+            Some(Call::Reinit(_)) => settle(&seen, seen.wish.as_ref().unwrap(), &plan, &Answer::Reinit(Ok(None))),
+            _ => plan,
+        };
+        seen = after(written(seen, &answered), pause);
         passed += pause;
     }
     made

@@ -14,3 +14,4 @@ mod report;
 mod settle;
 mod stage;
 mod token;
+mod unanswered;
