@@ -17,8 +17,9 @@ run: ## See it work: a control plane, a simulated Wazzup, the operator, samples 
 	$(CARGO) build --workspace --locked --bins
 	@exec $(BINS)/wazzup-demo $(if $(ONCE),--once,)
 
+# Stories wait more than they work, so more of them run at once than there are cores.
 test: lint control-plane ## Run every check and every test (needs Go; the first run builds a control plane)
-	$(CARGO) test --workspace --locked
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} $(CARGO) test --workspace --locked
 
 lint: ## Formatting and lints
 	$(CARGO) fmt --all --check
