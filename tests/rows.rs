@@ -129,3 +129,39 @@ async fn a_qr_that_runs_out_is_renewed_once_and_the_pause_before_the_next_outliv
     let status = stage.channels().get("wa").await.unwrap().status.unwrap();
     assert_eq!(status.attempts.unwrap().reinits, 1);
 }
+
+#[tokio::test]
+async fn of_two_vk_channels_of_an_account_one_login_link_is_open_at_a_time() {
+    let stage = Stage::set("links", Setting::default()).await;
+    stage.until_account("default", "Ready", "True", "Listed").await;
+    for name in ["one", "two"] {
+        stage.channel(name, json!({"transport": "vk"})).await;
+    }
+    let links = || stage.simulator.journal().count("POST", "/v2/iframe-links/channels");
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let name = eventually("the next link", PATIENCE, || async {
+            for name in ["one", "two"] {
+                let status = stage.channels().get(name).await.unwrap().status.unwrap_or_default();
+                let waits =
+                    condition(&status.conditions, "ActionRequired").is_some_and(|one| one.reason == "FollowLink");
+                if waits && !open.contains(&name) {
+                    return Ok(name);
+                }
+            }
+            Err(String::new())
+        })
+        .await;
+        open.push(name);
+        assert_eq!(links(), open.len(), "the other one waits");
+        let sink = stage.config_maps().get(&format!("{name}-qr")).await.unwrap();
+        let link = sink.data.unwrap()["link"].clone();
+        let id = stage
+            .simulator
+            .with(|world, now| world.follow_link(&link, now))
+            .unwrap();
+        let channel = stage.until_active(name).await;
+        assert_eq!(channel.status.unwrap().channel_id, Some(id));
+    }
+    assert_eq!(stage.remote().len(), 2);
+}

@@ -246,6 +246,10 @@ fn seen_from(
 ) -> Look {
     let looks_for_newcomers =
         seen.channel_id().is_none() || crate::plan::watches(seen.memory.repeated.as_ref(), seen.now);
+    // Counted only where it decides: it walks over all objects.
+    let needs_intents = seen.object.intent.is_some()
+        || seen.memory.repeated.is_some()
+        || (seen.channel_id().is_none() && wish.transport.login() == Login::Iframe);
     let unclaimed = if looks_for_newcomers {
         let ours = listed.channels.values().filter(|found| found.is(wish.transport));
         ours.filter(|found| !context.claims.is_claimed(&found.id))
@@ -260,7 +264,7 @@ fn seen_from(
         unclaimed,
         empty: listed.channels.is_empty(),
         complete: listed.unreadable == 0,
-        other_intents: if looks_for_newcomers {
+        other_intents: if needs_intents {
             context.other_intents(channel)
         } else {
             0
