@@ -126,10 +126,15 @@ impl Life {
 
     async fn account(&self) {
         self.secret("wazzup-token", json!({"token": TOKEN})).await;
+        self.account_by(json!({"clientToken": {"secretRef": {"name": "wazzup-token", "key": "token"}}}))
+            .await;
+    }
+
+    async fn account_by(&self, auth: Value) {
         let account = json!({
             "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupAccount", "metadata": {"name": "default"},
             "spec": {
-                "auth": {"clientToken": {"secretRef": {"name": "wazzup-token", "key": "token"}}},
+                "auth": auth,
                 "apiUrl": self.wazzup, "sync": {"interval": "10s"},
             },
         });
@@ -177,6 +182,33 @@ impl Life {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(15)..].join("\n")
+    }
+
+    /// Waits for the account's subscription.
+    async fn until_subscribed(&self) {
+        self.wait("the subscription", || async {
+            let rows = self.simulator.with(|world, _| world.rows(ACCOUNT).len());
+            if rows == 5 { Ok(()) } else { Err(rows.to_string()) }
+        })
+        .await;
+    }
+
+    /// The reason for which a person is waited for, if any.
+    async fn action(&self) -> Option<String> {
+        let status = self.channels().get("shop").await.unwrap().status.unwrap_or_default();
+        condition(&status.conditions, "ActionRequired").map(|one| one.reason.clone())
+    }
+
+    /// A person scans the QR that the messenger shows now, if it shows one.
+    fn scan(&self) -> bool {
+        self.simulator.with(|world, now| {
+            let code = world
+                .channels_of(ACCOUNT)
+                .first()
+                .and_then(|channel| channel.qr())
+                .map(str::to_owned);
+            code.is_some_and(|code| world.scan(&code, "79990000001", now).is_ok())
+        })
     }
 
     async fn until_gone(&self) {
@@ -230,6 +262,10 @@ enum Flow {
     Delete,
     /// An existing channel is taken over.
     Adopt,
+    /// From a scanned QR through the messenger's two-factor password.
+    TwoFactor,
+    /// An account whose refresh token is used up and stored anew.
+    Refresh,
 }
 
 fn bot() -> Value {
@@ -250,24 +286,11 @@ async fn play(flow: Flow, kill_at: Option<KillAt>) -> (bool, Vec<String>) {
         Flow::LogInByQr => {
             life.start();
             life.account().await;
-            life.wait("the subscription", || async {
-                let rows = life.simulator.with(|world, _| world.rows(ACCOUNT).len());
-                if rows == 5 { Ok(()) } else { Err(rows.to_string()) }
-            })
-            .await;
+            life.until_subscribed().await;
             life.trap.arm(kill_at);
             life.channel(json!({"transport": "whatsapp"})).await;
             life.until("ActionRequired", "ScanQr").await;
-            let code = life.simulator.with(|world, _| {
-                let channels = world.channels_of(ACCOUNT);
-                channels.first().and_then(|channel| channel.qr()).map(str::to_owned)
-            });
-            let scanned = code.is_some_and(|code| {
-                life.simulator
-                    .with(|world, now| world.scan(&code, "79990000001", now))
-                    .is_ok()
-            });
-            assert!(scanned, "there is a living QR to scan");
+            assert!(life.scan(), "there is a living QR to scan");
             life.until("Ready", "Connected").await;
             life.assert_one().await;
         }
@@ -297,6 +320,84 @@ async fn play(flow: Flow, kill_at: Option<KillAt>) -> (bool, Vec<String>) {
                 life.until("Ready", "Connected").await;
                 life.assert_one().await;
             }
+        }
+        Flow::TwoFactor => {
+            life.simulator
+                .with(|world, _| world.set_two_factor("tgapi", Some("canary-password")));
+            life.secret("shop-2fa", json!({"password": "canary-password"})).await;
+            life.start();
+            life.account().await;
+            life.until_subscribed().await;
+            life.channel(json!({"transport": "tgapi"})).await;
+            life.until("ActionRequired", "ScanQr").await;
+            life.trap.arm(kill_at);
+            assert!(life.scan());
+            // A password is tried once: where it was lost on the way, a person asks for another login.
+            let asked = std::sync::atomic::AtomicBool::new(false);
+            life.wait("the login", || async {
+                let status = life.channels().get("shop").await.unwrap().status.unwrap_or_default();
+                if condition(&status.conditions, "Ready").is_some_and(|ready| ready.status == "True") {
+                    return Ok(());
+                }
+                match life.action().await.as_deref() {
+                    Some("EnterPassword") if !asked.swap(true, std::sync::atomic::Ordering::Relaxed) => {
+                        let patch = json!({"metadata": {"annotations": {names::REINIT_REQUESTED: "again"}}});
+                        let params = PatchParams::default();
+                        life.channels()
+                            .patch("shop", &params, &Patch::Merge(patch))
+                            .await
+                            .unwrap();
+                    }
+                    Some("ScanQr") => {
+                        life.scan();
+                    }
+                    _ => {}
+                }
+                Err(format!("{status:?}"))
+            })
+            .await;
+            life.assert_one().await;
+        }
+        Flow::Refresh => {
+            life.simulator.with(|world, _| {
+                world.set_partner(ACCOUNT, "partner@example.com", "canary-password");
+                world.grant_refresh_token(ACCOUNT, "canary-seed");
+            });
+            life.secret(
+                "partner",
+                json!({"email": "partner@example.com", "password": "canary-password"}),
+            )
+            .await;
+            life.secret("seed", json!({"token": "canary-seed"})).await;
+            life.trap.arm(kill_at);
+            life.start();
+            life.account_by(json!({"oauth": {
+                "clientId": "client", "partnerSecretRef": {"name": "partner"}, "tokenSecretRef": {"name": "seed", "key": "token"},
+            }}))
+            .await;
+            life.channel(bot()).await;
+            let accounts: Api<WazzupAccount> = Api::namespaced(life.client.clone(), &life.namespace);
+            // A refresh token that was used up and whose answer was lost is the customer's to grant again.
+            let granted = std::sync::atomic::AtomicBool::new(false);
+            life.wait("the account's token", || async {
+                let status = accounts.get("default").await.unwrap().status.unwrap_or_default();
+                let found = condition(&status.conditions, "Authenticated");
+                match found.map(|one| (one.status.as_str(), one.reason.as_str())) {
+                    Some(("True", _)) => Ok(()),
+                    Some((_, "RefreshRefused")) => {
+                        if !granted.swap(true, std::sync::atomic::Ordering::Relaxed) {
+                            life.simulator
+                                .with(|world, _| world.grant_refresh_token(ACCOUNT, "canary-again"));
+                            life.secret("seed", json!({"token": "canary-again"})).await;
+                        }
+                        Err("refused".to_owned())
+                    }
+                    _ => Err(format!("{status:?}")),
+                }
+            })
+            .await;
+            life.until("Ready", "Connected").await;
+            life.assert_one().await;
         }
         Flow::Adopt => {
             let id = life
@@ -359,4 +460,14 @@ async fn no_kill_during_a_deletion_orphans_the_channel_or_holds_the_object() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_kill_during_an_adoption_harms_the_channel() {
     every_point_of(Flow::Adopt).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_kill_while_a_password_is_submitted_leaves_a_login_without_a_way_on() {
+    every_point_of(Flow::TwoFactor).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_kill_while_a_refresh_token_is_used_up_leaves_an_account_without_a_way_on() {
+    every_point_of(Flow::Refresh).await;
 }
