@@ -13,8 +13,10 @@ mod stage;
 use std::time::Duration;
 
 use control_plane::eventually;
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use stage::{PATIENCE, Setting, Stage};
+use wazzup_operator::api::condition;
 use wazzup_simulator::{Dialect, Effect, Fault};
 
 /// Waits until the service was asked for a list this many times more.
@@ -133,4 +135,26 @@ async fn a_policy_of_retain_leaves_the_channel_and_chats_go_only_when_asked() {
     deletions.sort();
     assert_eq!(deletions, ["delete_chats=false", "delete_chats=true"]);
     assert_eq!(stage.remote().len(), 1, "the retained one");
+}
+
+#[tokio::test]
+async fn a_suspended_account_is_looked_at_and_nothing_is_written_for_its_channels_but_their_deletion() {
+    let stage = Stage::set("suspended-account", Setting::default()).await;
+    stage.telegram("old", "100:canary-bot").await;
+    stage.until_active("old").await;
+    let suspend = json!({"spec": {"suspend": true}});
+    stage
+        .accounts()
+        .patch("default", &PatchParams::default(), &Patch::Merge(suspend))
+        .await
+        .unwrap();
+    stage.simulator.clear_journal();
+    stage.telegram("new", "200:canary-bot").await;
+    let told = stage.until("new", "Ready", "False", "Suspended").await;
+    let conditions = told.status.unwrap().conditions;
+    let message = &condition(&conditions, "Ready").unwrap().message;
+    assert!(message.contains("would create the channel"), "{message}");
+    assert!(stage.simulator.journal().writes().is_empty());
+    stage.delete("old").await;
+    assert!(stage.remote().is_empty(), "deletion still works");
 }
