@@ -193,3 +193,39 @@ async fn a_service_that_fails_again_and_again_is_asked_ever_more_rarely() {
     stage.simulator.clear_faults();
     stage.until("bot", "Synced", "True", "Synced").await;
 }
+
+#[tokio::test]
+async fn told_to_end_the_operator_ends_in_time_though_a_service_hangs() {
+    let mut stage = Stage::set_without_account("ending", &Setting::default()).await;
+    stage.kill_operator();
+    let sick = Simulator::start(Options::default()).await;
+    sick.with(|world, _| world.add_account("11112222", "canary-sick-token"));
+    stage.secret("tokens", json!({"sick": "canary-sick-token"})).await;
+    account(&stage, "sick", &sick.url(), "sick").await;
+    let mut operator = operator(&stage, &sick, "4");
+    stage.until_account("sick", "Ready", "True", "Listed").await;
+    sick.fault(Fault::always("GET", "/", Effect::Slow(Duration::from_secs(60))));
+    sick.fault(Fault::always("POST", "/", Effect::Slow(Duration::from_secs(60))));
+    bots(&stage, "sick", "sick", 12).await;
+    control_plane::eventually("a create to hang", PATIENCE, || async {
+        let channels = stage.channels().list(&kube::api::ListParams::default()).await.unwrap();
+        let under_way = channels
+            .iter()
+            .any(|one| one.annotations().contains_key(names::CREATE_INTENT));
+        if under_way { Ok(()) } else { Err(String::new()) }
+    })
+    .await;
+    let begun = Instant::now();
+    let told = Command::new("kill")
+        .args(["-TERM", &operator.0.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(told.success());
+    let ended = control_plane::eventually("the operator to end", PATIENCE, || {
+        let ended = operator.0.try_wait().unwrap();
+        async move { ended.ok_or_else(String::new) }
+    })
+    .await;
+    assert!(ended.success(), "{ended:?}");
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+}
