@@ -187,7 +187,11 @@ async fn a_wrong_partner_password_is_tried_once_for_all_accounts_of_the_partner(
         let said = stage
             .until_account(name, "Authenticated", "False", "PartnerRefused")
             .await;
-        assert!(message(&said).contains("partnerSecretRef"), "{}", message(&said));
+        assert!(
+            message(&said).contains("create secret generic partner"),
+            "{}",
+            message(&said)
+        );
     }
     assert_eq!(grants(&stage, "client_credentials").len(), 1);
     login(&stage, PASSWORD).await;
@@ -285,7 +289,11 @@ async fn a_refused_refresh_token_asks_for_a_new_grant_and_a_new_seed_heals() {
     let said = stage
         .until_account("default", "Authenticated", "False", "RefreshRefused")
         .await;
-    assert!(message(&said).contains("tokenSecretRef"), "{}", message(&said));
+    assert!(
+        message(&said).contains("create secret generic seed"),
+        "{}",
+        message(&said)
+    );
     stage
         .simulator
         .with(|world, _| world.grant_refresh_token(ACCOUNT, "canary-fresh"));
@@ -370,6 +378,37 @@ async fn another_customers_token_destroys_nothing_and_the_right_one_heals() {
     assert_eq!(stage.remote().len(), 2);
     let others = stage.simulator.with(|world, _| world.channels_of(OTHER).len());
     assert_eq!(others, 0);
+}
+
+#[tokio::test]
+async fn another_customers_token_destroys_nothing_though_the_account_itself_is_being_deleted() {
+    let stage = swapped("going").await;
+    stage
+        .accounts()
+        .delete("default", &DeleteParams::default())
+        .await
+        .unwrap();
+    stage.channels().delete("two", &DeleteParams::default()).await.unwrap();
+    stage.until("two", "ActionRequired", "True", "FixCredentials").await;
+    stage
+        .until_account("default", "Authenticated", "False", "AccountChanged")
+        .await;
+    stage
+        .until_account("default", "Ready", "False", "WaitingForChannels")
+        .await;
+    let lists = stage.simulator.journal().count("GET", "/v2/channels");
+    eventually("another list", PATIENCE, || async {
+        let more = stage.simulator.journal().count("GET", "/v2/channels");
+        if more > lists { Ok(()) } else { Err(more.to_string()) }
+    })
+    .await;
+    let held = stage.channels().get("two").await.unwrap();
+    assert!(!held.finalizers().is_empty());
+    let writes: Vec<Entry> = stage.simulator.journal().writes().into_iter().cloned().collect();
+    assert!(writes.is_empty(), "{writes:?}");
+    stage.secret("wazzup-token", json!({"token": TOKEN})).await;
+    stage.until_gone("two").await;
+    assert_eq!(stage.remote().len(), 1);
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "BOOL", env = "WAZZUP_OPERATOR_LEADER_ELECT", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", global = true)]
     pub leader_elect: bool,
 
-    /// The lease's namespace. Default: the pod's own.
+    /// The lease's namespace. Default: the pod's own; outside a pod it must be said, so that no two operators lead.
     #[arg(long, value_name = "NS", env = "WAZZUP_OPERATOR_LEADER_NAMESPACE", global = true)]
     pub leader_namespace: Option<String>,
 

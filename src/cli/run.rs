@@ -2,6 +2,7 @@
 
 use std::{io::Write, process::ExitCode};
 
+use kube::config::{InferConfigError, KubeconfigError};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -44,13 +45,28 @@ async fn run(args: RunArgs) -> Result<(), String> {
     let allowed_hosts =
         AllowedHosts::parse(&args.allowed_api_hosts).map_err(|error| format!("--allowed-api-hosts: {error}"))?;
     let webhook_url = args.webhook_url.as_deref().map(public_url).transpose()?;
-    let mut config = kube::Config::infer()
-        .await
-        .map_err(|error| format!("no kubeconfig and no service account: {error}; set KUBECONFIG or run in a pod"))?;
+    for namespace in &args.namespaces {
+        if !is_a_namespace(namespace) {
+            return Err(format!(
+                "--namespace {namespace}: not a namespace's name: lower-case letters, digits and '-'"
+            ));
+        }
+    }
+    let mut config = kube::Config::infer().await.map_err(|error| access(&error))?;
     config.default_retry = false;
-    let leader_namespace = args
-        .leader_namespace
-        .unwrap_or_else(|| config.default_namespace.clone());
+    let in_pod = std::path::Path::new("/var/run/secrets/kubernetes.io/serviceaccount/namespace").exists();
+    let leader_namespace = match args.leader_namespace {
+        Some(namespace) => namespace,
+        None if in_pod || !args.leader_elect => config.default_namespace.clone(),
+        // Two operators whose leases are in two namespaces would both lead.
+        None => {
+            return Err(
+                "outside a pod it must be said where the lease is: --leader-namespace wazzup-system where the operator is installed there, or --leader-elect=false if no other one runs"
+                    .to_owned(),
+            );
+        }
+    };
+    tracing::info!(api = %config.cluster_url, leader_namespace, "starting");
     let client = kube::Client::try_from(config).map_err(|error| format!("cannot talk to Kubernetes: {error}"))?;
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "operator".to_owned());
     let options = Options {
@@ -69,6 +85,34 @@ async fn run(args: RunArgs) -> Result<(), String> {
     controller::run(client, options, stop)
         .await
         .map_err(|error| error.to_string())
+}
+
+/// Why there is no access. The text of a broken kubeconfig holds secrets, and a parser's words quote it.
+fn access(error: &InferConfigError) -> String {
+    let why = match std::env::var("KUBECONFIG") {
+        Ok(path) => format!("the file that KUBECONFIG names ({path})"),
+        Err(_) => "~/.kube/config".to_owned(),
+    };
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<KubeconfigError>());
+    let kind = match cause {
+        Some(KubeconfigError::ReadConfig(error, _)) => format!("cannot be read: {error}"),
+        Some(KubeconfigError::Parse(_)) => "is no valid kubeconfig".to_owned(),
+        Some(_) | None => "cannot be used: see whether its current context, cluster and user are there".to_owned(),
+    };
+    format!(
+        "no access to Kubernetes: there is no service account of a pod, and {why} {kind}; set KUBECONFIG or run in a pod"
+    )
+}
+
+fn is_a_namespace(text: &str) -> bool {
+    let inside = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    let bytes = text.as_bytes();
+    (1..=63).contains(&bytes.len())
+        && bytes.iter().all(|letter| inside(*letter) || *letter == b'-')
+        && [bytes.first(), bytes.last()]
+            .into_iter()
+            .flatten()
+            .all(|letter| inside(*letter))
 }
 
 /// Checks the public URL: Wazzup must be able to reach it, and its length is capped in an older version of its API.
@@ -101,6 +145,15 @@ fn stop_on_signal(stop: CancellationToken) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_namespaces_name_is_checked_before_it_is_watched_in_vain() {
+        assert!(["shops", "a", "x-1"].iter().all(|name| is_a_namespace(name)));
+        let long = "x".repeat(64);
+        for wrong in ["", "Bad", "a_b", "-a", "a-", "a.b", &long] {
+            assert!(!is_a_namespace(wrong), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_public_url_is_checked_before_it_is_given_to_the_service() {

@@ -121,6 +121,7 @@ pub(super) async fn observe(
             .and_then(|snapshot| snapshot.result.as_ref().ok())
             .map(|listed| identity(purse, key, listed, recall)),
         vetted: desk.standing().vetted,
+        remedies: purse.remedies(),
         listing,
         url: url_prefix
             .as_ref()

@@ -96,6 +96,7 @@ pub(super) async fn say(
         );
         if let Some(is) = is
             && is.status == "False"
+            && is.reason != "Subscribing"
             && was.is_none_or(|was| was.status != is.status || was.reason != is.reason)
         {
             context.announcer.say(account, true, &is.reason, &is.message).await;

@@ -153,9 +153,13 @@ async fn account(context: &Context, channel: &WazzupChannel, standing: &Standing
         };
     };
     if !grants(&account, &channel.namespace().unwrap_or_default()) {
+        let own = channel.namespace().unwrap_or_default();
+        let mut granted = account.spec.allowed_namespaces.clone();
+        granted.push(own.clone());
+        let grant = serde_json::json!({"spec": {"allowedNamespaces": granted}});
         let why = format!(
-            "WazzupAccount {}/{} does not grant this namespace: add it to the account's spec.allowedNamespaces",
-            key.0, key.1
+            "WazzupAccount {}/{} does not grant namespace {own}: kubectl -n {} patch wazzupaccount {} --type=merge -p '{}'",
+            key.0, key.1, key.0, key.1, grant
         );
         return Account::Trouble(AccountTrouble::NotAllowed, why);
     }

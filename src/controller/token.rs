@@ -15,7 +15,7 @@ use crate::{
     api::{SecretKeyRef, WazzupAccount},
     cluster::secrets::{self, AccountKeys},
     model::{Fault, RemoteAccountId, Sensitive},
-    plan::account::Token,
+    plan::account::{Remedies, Token},
     wazzup::{ApiUrl, Client, Partner, TokenClient, token_owner},
 };
 
@@ -88,6 +88,28 @@ impl Purse<'_> {
             .map_err(|error| Token::Invalid(format!("spec.apiUrl: {error}")))
     }
 
+    /// The commands that messages name.
+    pub(super) fn remedies(&self) -> Remedies {
+        let auth = &self.account.spec.auth;
+        let (namespace, _) = self.place();
+        let login = |name: &str| store(&namespace, name, &["email", "password"]);
+        match (&auth.client_token, &auth.white_label, &auth.oauth) {
+            (Some(ready), _, _) => Remedies {
+                login: store(&namespace, &ready.secret_ref.name, &[&ready.secret_ref.key]),
+                grant: String::new(),
+            },
+            (None, Some(white_label), _) => Remedies {
+                login: login(&white_label.partner_secret_ref.name),
+                grant: String::new(),
+            },
+            (None, None, Some(oauth)) => Remedies {
+                login: login(&oauth.partner_secret_ref.name),
+                grant: store(&namespace, &oauth.token_secret_ref.name, &[&oauth.token_secret_ref.key]),
+            },
+            (None, None, None) => Remedies::default(),
+        }
+    }
+
     async fn values<const N: usize>(
         &self,
         name: &str,
@@ -107,8 +129,9 @@ impl Purse<'_> {
         };
         for key in keys {
             if values.get(key).is_none_or(|value| value.reveal().is_empty()) {
-                return Err(Token::Missing(format!(
-                    "Secret {name} has no key {key}, or an empty one: store {what} there"
+                return Err(Token::Incomplete(format!(
+                    "Secret {name} has no key {key}, or an empty one; store {what} there: {}",
+                    store(&namespace, name, &keys)
                 )));
             }
         }
@@ -210,4 +233,12 @@ impl Purse<'_> {
         recall.owner = token_owner(token);
         recall.source = Some(source);
     }
+}
+
+/// The command that stores values in a Secret, whether it is there or not.
+fn store(namespace: &str, name: &str, keys: &[&str]) -> String {
+    let literals: String = keys.iter().map(|key| format!(" --from-literal={key}=VALUE")).collect();
+    format!(
+        "kubectl -n {namespace} create secret generic {name}{literals} --dry-run=client -o yaml | kubectl apply -f -"
+    )
 }

@@ -1,9 +1,9 @@
 //! What an account needs next: its token, its list, its webhook subscription, its end.
 
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
 pub use super::account_seen::{
-    AccountCall, AccountPlan, AccountSeen, AccountWish, Listing, Row, Rows, Token, WebhookMode,
+    AccountCall, AccountPlan, AccountSeen, AccountWish, Listing, Remedies, Row, Rows, Token, WebhookMode,
 };
 use super::{
     AccountTrouble, Fact, Standing, Webhooks,
@@ -42,45 +42,10 @@ pub fn plan(seen: &AccountSeen) -> AccountPlan {
         finalizer: (!seen.finalizer).then_some(true),
         ..quiet()
     };
-    match (&seen.token, &seen.listing) {
-        (Token::Invalid(why), _) => return invalid(plan, why),
-        (Token::Missing(why), _) => return unusable(plan, "SecretNotFound", why),
-        (Token::Hidden(why), _) => {
-            return AccountPlan {
-                again: Some(Duration::from_secs(5)),
-                ..unusable(plan, "SecretUnreadable", why)
-            };
-        }
-        (Token::Refused { reason, why }, _) => return unusable(plan, reason, why),
-        (
-            Token::Present,
-            Listing::Failed {
-                fault: fault @ Fault::Denied { .. },
-                ..
-            },
-        ) => {
-            let why =
-                format!("Wazzup refused the token: {fault}; store a valid one in the Secret that spec.auth names");
-            return unusable(plan, "TokenRefused", &why);
-        }
-        (Token::Pending, _) | (Token::Present, Listing::NotAsked) => return plan,
-        (Token::Unreached { fault, in_a_row }, _) => return out_of_reach(true, plan, fault, *in_a_row),
-        (Token::Present, Listing::Failed { fault, in_a_row }) => {
-            return out_of_reach(!seen.vetted, plan, fault, *in_a_row);
-        }
-        (Token::Present, Listing::Listed { .. }) => {}
-    }
-    match seen.identity.as_ref().map(judge) {
-        Some(Identity::Changed(why)) => return unusable(plan, "AccountChanged", &why),
-        Some(Identity::Unclear) => {
-            let unreadable = Fault::Unclear {
-                why: "the list holds items that cannot be read, so it cannot be told whose it is".to_owned(),
-            };
-            return out_of_reach(!seen.vetted, plan, &unreadable, 3);
-        }
-        Some(Identity::Pinned(pin)) => plan.pin = Some(pin),
-        None => {}
-    }
+    plan = match usable(seen, plan) {
+        ControlFlow::Continue(plan) => plan,
+        ControlFlow::Break(plan) => return plan,
+    };
     let (webhooks, subscribed) = subscription(seen, wish, &mut plan);
     plan.webhooks = webhooks;
     plan.facts = subscribed.map(|subscribed| {
@@ -96,6 +61,63 @@ pub fn plan(seen: &AccountSeen) -> AccountPlan {
         ]
     });
     plan
+}
+
+/// Whether channels may use the account: the plan with what is pinned, or the one that says why not.
+fn usable(seen: &AccountSeen, mut plan: AccountPlan) -> ControlFlow<AccountPlan, AccountPlan> {
+    match (&seen.token, &seen.listing) {
+        (Token::Invalid(why), _) => return ControlFlow::Break(invalid(plan, why)),
+        (Token::Missing(why) | Token::Incomplete(why), _) => {
+            return ControlFlow::Break(unusable(plan, "SecretNotFound", why));
+        }
+        (Token::Hidden(why), _) => {
+            return ControlFlow::Break(AccountPlan {
+                again: Some(Duration::from_secs(5)),
+                ..unusable(plan, "SecretUnreadable", why)
+            });
+        }
+        (Token::Refused { reason, why }, _) => {
+            let remedy = match *reason {
+                "PartnerRefused" => format!(": {}", seen.remedies.login),
+                "RefreshRefused" => format!(": {}", seen.remedies.grant),
+                _ => String::new(),
+            };
+            return ControlFlow::Break(unusable(plan, reason, &format!("{why}{remedy}")));
+        }
+        (
+            Token::Present,
+            Listing::Failed {
+                fault: fault @ Fault::Denied { .. },
+                ..
+            },
+        ) => {
+            let why = format!(
+                "Wazzup refused the token: {fault}; store a valid one: {}",
+                seen.remedies.login
+            );
+            return ControlFlow::Break(unusable(plan, "TokenRefused", &why));
+        }
+        (Token::Pending, _) | (Token::Present, Listing::NotAsked) => return ControlFlow::Break(plan),
+        (Token::Unreached { fault, in_a_row }, _) => {
+            return ControlFlow::Break(out_of_reach(true, plan, fault, *in_a_row));
+        }
+        (Token::Present, Listing::Failed { fault, in_a_row }) => {
+            return ControlFlow::Break(out_of_reach(!seen.vetted, plan, fault, *in_a_row));
+        }
+        (Token::Present, Listing::Listed { .. }) => {}
+    }
+    match seen.identity.as_ref().map(judge) {
+        Some(Identity::Changed(why)) => return ControlFlow::Break(unusable(plan, "AccountChanged", &why)),
+        Some(Identity::Unclear) => {
+            let unreadable = Fault::Unclear {
+                why: "the list holds items that cannot be read, so it cannot be told whose it is".to_owned(),
+            };
+            return ControlFlow::Break(out_of_reach(!seen.vetted, plan, &unreadable, 3));
+        }
+        Some(Identity::Pinned(pin)) => plan.pin = Some(pin),
+        None => {}
+    }
+    ControlFlow::Continue(plan)
 }
 
 /// What an account says after a defect of the operator: nothing else is known for certain.
@@ -290,20 +312,31 @@ fn goodbye(seen: &AccountSeen) -> AccountPlan {
     if !seen.dependents.is_empty() {
         let names = seen.dependents.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
         let why = format!(
-            "{} channel(s) still use this account and need it to be deleted: {names}; delete them first",
+            "{} channel(s) still use this account, and it waits for them: {names}; delete them first (kubectl delete wazzupchannel), or leave them at Wazzup: annotate them with wazzup24.com/abandon=true",
             seen.dependents.len()
         );
+        // What its channels may do does not change by its going.
+        let (ControlFlow::Continue(state) | ControlFlow::Break(state)) = usable(seen, quiet());
+        let mut facts = vec![
+            fact("Ready", Standing::False, "WaitingForChannels", &why),
+            fact("Reconciling", Standing::True, "WaitingForChannels", &why),
+        ];
+        let told = state.facts.into_iter().flatten();
+        facts.extend(told.filter(|fact| fact.kind == "Authenticated"));
         return AccountPlan {
-            facts: Some(vec![
-                fact("Ready", Standing::False, "WaitingForChannels", &why),
-                fact("Reconciling", Standing::True, "WaitingForChannels", &why),
-            ]),
+            facts: Some(facts),
+            pin: state.pin,
+            trouble: state.trouble,
+            again: state.again,
             ..quiet()
         };
     }
     match (&seen.token, &seen.rows) {
         // Events to a URL that nobody serves any more get 404; an account must not hang on that.
-        (Token::Invalid(_) | Token::Missing(_) | Token::Hidden(_) | Token::Refused { .. }, _)
+        (
+            Token::Invalid(_) | Token::Missing(_) | Token::Incomplete(_) | Token::Hidden(_) | Token::Refused { .. },
+            _,
+        )
         | (Token::Present, Rows::NotAsked | Rows::Failed(Fault::Denied { .. } | Fault::Missing { .. })) => release(),
         (Token::Pending, _) => quiet(),
         (Token::Unreached { fault, .. }, _) | (Token::Present, Rows::Failed(fault)) => {

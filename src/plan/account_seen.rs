@@ -25,6 +25,8 @@ pub struct AccountSeen {
     pub identity: Option<IdentitySeen>,
     /// Whether channels use the present token already: an earlier list has shown that it is this account's.
     pub vetted: bool,
+    /// Commands for messages.
+    pub remedies: Remedies,
     /// The public URL of this account's webhooks, its token included; `None` without `--webhook-url`.
     pub url: Option<Sensitive<String>>,
     /// What a URL of ours begins with, whatever its token.
@@ -35,6 +37,15 @@ pub struct AccountSeen {
     pub known_rows: Vec<String>,
     /// Names of the channels that use the account, for messages.
     pub dependents: Vec<String>,
+}
+
+/// Commands that store what Wazzup refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remedies {
+    /// Of a ready token, or of the partner's e-mail and password.
+    pub login: String,
+    /// Of the refresh token that the customer granted.
+    pub grant: String,
 }
 
 /// The parsed spec.
@@ -64,8 +75,10 @@ pub enum Token {
     Present,
     /// The spec leads to none: why, in words that say how to mend it.
     Invalid(String),
-    /// Missing: what, in words that say how to mend it.
+    /// Its Secret does not exist: in words that say how to mend it.
     Missing(String),
+    /// Its Secret lacks a value: in words that say how to mend it.
+    Incomplete(String),
     /// The Secret could not be read.
     Hidden(String),
     /// Wazzup gives none, or refuses it.

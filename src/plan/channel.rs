@@ -36,7 +36,8 @@ fn ladder(seen: &Seen) -> Plan {
     }
     if let Claim::HeldBy(holder) = &seen.claim {
         let why = format!(
-            "channel is held by WazzupChannel {holder}; this object does nothing: delete it, or set another spec.channelId"
+            "channel is held by WazzupChannel {holder}; this object does nothing, and its deletion would delete nothing: kubectl -n {} delete wazzupchannel {}; another channel is adopted by a new object",
+            seen.object.namespace, seen.object.name
         );
         return say(seen, Verdict::Stalled(Stall::ChannelClaimed, why), Wake::OnChange);
     }

@@ -13,16 +13,17 @@ pub(super) fn plan(seen: &Seen, wish: &Wish, look: &Look, id: &ChannelId) -> Pla
     if !seen.memory.loss_believed {
         let Some(since) = seen.memory.missing_since else {
             memory.missing_since = Some(seen.now);
-            return checking(memory, seen.timing.second_look);
+            return checking(seen, memory, seen.timing.second_look);
         };
-        let pause = if seen.memory.was_seen {
+        // What a manifest names must be there already; what was just created may show late.
+        let pause = if seen.memory.was_seen || wish.adopt.is_some() {
             seen.timing.second_look
         } else {
             seen.timing.create_grace
         };
         let left = remaining(since, pause, seen.now);
         if !left.is_zero() || !look.complete {
-            return checking(memory, left.max(seen.timing.second_look));
+            return checking(seen, memory, left.max(seen.timing.second_look));
         }
         memory.loss_believed = true;
     }
@@ -39,7 +40,7 @@ pub(super) fn plan(seen: &Seen, wish: &Wish, look: &Look, id: &ChannelId) -> Pla
     }
     let what = match wish.adopt {
         Some(_) => format!(
-            "the account has no channel {id}, and an adopted channel is never made again: set another spec.channelId in a new object, or delete this one"
+            "the account has no channel {id}, and an adopted channel is never made again: the account's status lists those that nobody manages (status.unmanagedChannels); name one of them in a new object, and delete this one"
         ),
         None => format!(
             "channel {id} was deleted at Wazzup; to make a new one: {}",
@@ -63,8 +64,12 @@ fn policy(wish: &Wish) -> ExternalDeletionPolicy {
     })
 }
 
-fn checking(memory: super::Memory, pause: std::time::Duration) -> Plan {
-    let why = "Wazzup does not show the channel any more; looked at twice before it is believed";
+fn checking(seen: &Seen, memory: super::Memory, pause: std::time::Duration) -> Plan {
+    let why = if seen.memory.was_seen {
+        "Wazzup does not show the channel any more; looked at twice before it is believed"
+    } else {
+        "Wazzup does not show this channel in the account; looked at twice before it is believed"
+    };
     Plan::say(
         memory,
         Verdict::Waiting(Progress::CheckingLoss, why.to_owned()),

@@ -199,13 +199,13 @@ impl Lack {
             Self::Held(Cause::Partner(words), _) => refused(
                 "PartnerRefused",
                 format!(
-                    "Wazzup gave no token for the partner's e-mail and password: {words}; store the right ones in the Secret that partnerSecretRef names, and see that the account is this partner's; it is asked again when they change, and rarely by itself"
+                    "Wazzup gave no token for the partner's e-mail and password: {words}; see that the account is this partner's; it is asked again when the Secret changes, and rarely by itself; store the right ones"
                 ),
             ),
             Self::Held(Cause::Refresh(words), _) => refused(
                 "RefreshRefused",
                 format!(
-                    "Wazzup refused the refresh token: {words}; let the customer grant access again and store the new refresh token in the Secret that tokenSecretRef names"
+                    "Wazzup refused the refresh token: {words}; let the customer grant access again and store the new refresh token"
                 ),
             ),
             Self::Held(Cause::Unreached(fault), in_a_row) => Token::Unreached {

@@ -124,7 +124,7 @@ pub(super) fn choose_channel(object: &Object, candidates: &[&RemoteChannel]) -> 
 
 pub(super) fn transport_differs(channel: &RemoteChannel, wished: Transport) -> String {
     format!(
-        "channel {} at Wazzup is of transport {}, the manifest says {wished}: name another spec.channelId, or make a new object with that transport",
+        "channel {} at Wazzup is of transport {}, the manifest says {wished}: both are immutable: delete this object and make a new one with that transport",
         channel.id, channel.transport
     )
 }

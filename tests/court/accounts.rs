@@ -6,7 +6,7 @@ use wazzup_operator::{
     model::{Fault, RemoteAccountId, Sensitive},
     plan::{
         self,
-        account::{AccountPlan, AccountSeen, AccountWish, EVENTS, Listing, Row, Rows, Token, WebhookMode},
+        account::{AccountPlan, AccountSeen, AccountWish, EVENTS, Listing, Remedies, Row, Rows, Token, WebhookMode},
         identity::IdentitySeen,
         token::{Cause, Lack},
     },
@@ -34,6 +34,7 @@ fn account_seen() -> AccountSeen {
         listing: Listing::Listed { unreadable: 0 },
         identity: Some(IdentitySeen::default()),
         vetted: true,
+        remedies: Remedies::default(),
         url: Some(Sensitive::new(URL.into())),
         url_prefix: Some("https://hooks.example.com/webhooks/key/".into()),
         rows: Rows::Listed(EVENTS.iter().enumerate().map(row).collect()),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::super::{
     AccountTrouble, Standing, Webhooks,
     account::{
-        AccountCall, AccountPlan, AccountSeen, AccountWish, EVENTS, Listing, Row, Rows, Token, WebhookMode, needs_rows,
-        plan,
+        AccountCall, AccountPlan, AccountSeen, AccountWish, EVENTS, Listing, Remedies, Row, Rows, Token, WebhookMode,
+        needs_rows, plan,
     },
     identity::{IdentitySeen, Pin},
     token::{Cause, Lack},
@@ -45,6 +45,10 @@ fn calm() -> AccountSeen {
         listing: Listing::Listed { unreadable: 0 },
         identity: Some(IdentitySeen::default()),
         vetted: true,
+        remedies: Remedies {
+            login: "kubectl store-login".into(),
+            grant: "kubectl store-grant".into(),
+        },
         url: Some(Sensitive::new(URL.into())),
         url_prefix: Some(PREFIX.into()),
         rows: Rows::Listed(all_rows()),
@@ -368,12 +372,12 @@ fn a_token_that_cannot_be_got_is_said_by_what_would_mend_it() {
         (
             Lack::Held(Cause::Partner("wrong".into()), 1),
             "PartnerRefused",
-            "partnerSecretRef",
+            "kubectl store-login",
         ),
         (
             Lack::Held(Cause::Refresh("used".into()), 1),
             "RefreshRefused",
-            "tokenSecretRef",
+            "kubectl store-grant",
         ),
     ];
     for (lack, reason, remedy) in rows {
@@ -425,4 +429,37 @@ fn a_defect_is_said_on_the_account_too() {
     let plan = super::super::account::internal_error("the pass panicked");
     assert_eq!(lines(&plan), ["Ready=Unknown/InternalError"]);
     assert_eq!((plan.call, plan.trouble), (None, None));
+}
+
+#[test]
+fn an_account_that_goes_lets_its_channels_do_no_more_than_before() {
+    let wrong = IdentitySeen {
+        pinned: RemoteAccountId::parse("1111").ok(),
+        claimed: RemoteAccountId::parse("2222").ok(),
+        ..IdentitySeen::default()
+    };
+    let going = |change: &dyn Fn(&mut AccountSeen)| {
+        with(|seen| {
+            seen.deleting = true;
+            seen.dependents = vec!["shop/bot".into()];
+            change(seen);
+        })
+    };
+    let plan = going(&|seen| seen.identity = Some(wrong.clone()));
+    assert!(
+        matches!(plan.trouble, Some((AccountTrouble::NotAuthenticated, _))),
+        "{plan:?}"
+    );
+    assert_eq!(
+        lines(&plan),
+        [
+            "Ready=False/WaitingForChannels",
+            "Reconciling=True/WaitingForChannels",
+            "Authenticated=False/AccountChanged"
+        ]
+    );
+    let plan = going(&|seen| seen.token = Token::Incomplete("no key".into()));
+    assert!(plan.trouble.is_some());
+    let plan = going(&|_| {});
+    assert_eq!((plan.trouble, plan.finalizer, plan.call), (None, None, None));
 }

@@ -82,10 +82,19 @@ async fn show(once: bool) -> Result<(), Failure> {
         "Everything stays up until Ctrl-C. Try: kubectl get wazzup; kubectl describe wazzupchannel unpaid; kubectl delete wazzupchannel telegram"
     );
     println!("  export KUBECONFIG={}", stage.kubeconfig().display());
+    let service = stage.service();
+    println!("For an account of your own: spec.apiUrl: {service} ; the tokens and passwords of docs/ are valid there.");
     println!(
-        "The simulated person can be played too: curl -d '{{\"channel_id\":\"ID\",\"status\":\"disabled\",\"reason\":\"qridle\"}}' {}/person/status",
-        stage.service()
+        "The simulated person serves the samples alone. For channels of your own, play it (ID: .status.channelId):"
     );
+    for (act, body) in [
+        ("scan", r#"{"channel_id":"ID","phone":"79990000009"}"#),
+        ("follow", r#"{"link":"LINK"}"#),
+        ("status", r#"{"channel_id":"ID","status":"disabled","reason":"qridle"}"#),
+        ("delete", r#"{"channel_id":"ID"}"#),
+    ] {
+        println!("  curl -d '{body}' {service}/person/{act}");
+    }
     loop {
         stage.check_operator()?;
         person.act(&stage).await?;

@@ -69,6 +69,9 @@ impl Stage {
         simulator.with(|world, _| {
             world.add_account(ACCOUNT, TOKEN);
             world.set_two_factor("tgapi", Some(PASSWORD));
+            // The placeholders of docs/operations.md serve here.
+            world.set_partner(ACCOUNT, "partner@example.com", "replace-with-the-password");
+            world.grant_refresh_token(ACCOUNT, "replace-with-the-refresh-token");
             world.refuse_to_pay(UNPAID);
         });
         println!("Installing: kubectl apply -f crds/ && kubectl apply -k deploy/");

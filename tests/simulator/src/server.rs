@@ -330,7 +330,7 @@ fn broken() -> Response {
     Response::new(Body::from_stream(body.boxed()))
 }
 
-/// The person's acts for those who play by hand: `POST /person/scan {"qr", "phone"}`, `/person/follow {"link"}`,
+/// The person's acts for those who play by hand: `POST /person/scan {"qr" or "channel_id", "phone"}`, `/person/follow {"link"}`,
 /// `/person/status {"channel_id", "status", "reason"}`, `/person/delete {"channel_id"}`.
 fn by_hand(shared: &Shared, request: &Request) -> Answer {
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
@@ -338,7 +338,14 @@ fn by_hand(shared: &Shared, request: &Request) -> Answer {
     let now = shared.now();
     let mut world = lock(&shared.world);
     let done = match request.path.as_str() {
-        "/person/scan" => world.scan(&field("qr"), &field("phone"), now),
+        "/person/scan" => {
+            // By the text of the QR, or simply by the channel that shows one.
+            let shown = world
+                .channel(&field("channel_id"))
+                .and_then(|channel| channel.qr())
+                .map(str::to_owned);
+            world.scan(&shown.unwrap_or_else(|| field("qr")), &field("phone"), now)
+        }
         "/person/follow" => world.follow_link(&field("link"), now),
         "/person/status" => {
             let (id, reason) = (field("channel_id"), field("reason"));
