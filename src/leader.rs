@@ -173,7 +173,7 @@ impl Elector {
                 false
             }
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the lease could not be renewed");
+                tracing::warn!(%error, "the lease could not be taken or renewed: see that its namespace (--leader-namespace) is there and the Role is bound in it");
                 false
             }
             Err(_) => false,

@@ -39,6 +39,9 @@ fn print_crds() -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
+/// How long the first call to the API server may take before it is said.
+const REACH: std::time::Duration = std::time::Duration::from_secs(5);
+
 async fn run(args: RunArgs) -> Result<(), String> {
     telemetry::start(args.log_format);
     wazzup::install_tls();
@@ -68,6 +71,11 @@ async fn run(args: RunArgs) -> Result<(), String> {
     };
     tracing::info!(api = %config.cluster_url, leader_namespace, "starting");
     let client = kube::Client::try_from(config).map_err(|error| format!("cannot talk to Kubernetes: {error}"))?;
+    match tokio::time::timeout(REACH, client.apiserver_version()).await {
+        Ok(Ok(version)) => tracing::info!(kubernetes = version.git_version, "the API server answers"),
+        Ok(Err(error)) => tracing::warn!(%error, "the API server cannot be asked yet; it is tried again"),
+        Err(_) => tracing::warn!("the API server does not answer yet; it is tried again"),
+    }
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "operator".to_owned());
     let options = Options {
         namespaces: args.namespaces,
