@@ -96,6 +96,16 @@ async fn a_channels_life_is_told_in_the_log_by_its_name_and_by_one_event_for_eac
     stage.telegram("other", "100:canary-bot").await;
     stage.until_active("other").await;
     let told = events(&stage, "shop").await;
+    let all: Api<Event> = Api::namespaced(stage.client.clone(), &stage.namespace);
+    let notes = all.list(&kube::api::ListParams::default()).await.unwrap();
+    let called = notes
+        .iter()
+        .find(|event| event.reason.as_deref() == Some("ScanQr"))
+        .unwrap();
+    assert!(
+        called.message.as_deref().unwrap_or_default().contains("kubectl"),
+        "{called:?}"
+    );
     let transitions: Vec<(&str, &str)> = told.iter().map(|(type_, reason, _)| (&**type_, &**reason)).collect();
     assert_eq!(transitions, [("Normal", "Active"), ("Warning", "ScanQr")], "{told:?}");
     assert!(told.iter().all(|(_, _, count)| *count == 1), "{told:?}");

@@ -213,7 +213,14 @@ async fn announce(
             context.metrics.intent("asked");
         }
         let worth = type_ != "Connected" || is.status == "True";
-        if !same && worth {
+        // A person is called when there is something to scan, not when it is on its way.
+        let shown = |status: &WazzupChannelStatus| status.qr.as_ref().is_some_and(|qr| qr.name.is_some());
+        let called = if type_ == "ActionRequired" && is.reason == "ScanQr" {
+            shown(after) && !(same && shown(before))
+        } else {
+            !same && worth
+        };
+        if called {
             context
                 .announcer
                 .say(object, type_ != "Connected", &is.reason, &is.message)
