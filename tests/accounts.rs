@@ -396,12 +396,7 @@ async fn another_customers_token_destroys_nothing_though_the_account_itself_is_b
     stage
         .until_account("default", "Ready", "False", "WaitingForChannels")
         .await;
-    let lists = stage.simulator.journal().count("GET", "/v2/channels");
-    eventually("another list", PATIENCE, || async {
-        let more = stage.simulator.journal().count("GET", "/v2/channels");
-        if more > lists { Ok(()) } else { Err(more.to_string()) }
-    })
-    .await;
+    stage.until_listed(1).await;
     let held = stage.channels().get("two").await.unwrap();
     assert!(!held.finalizers().is_empty());
     let writes: Vec<Entry> = stage.simulator.journal().writes().into_iter().cloned().collect();
@@ -500,12 +495,7 @@ async fn an_edited_account_is_ready_again_at_once() {
     stage
         .until_account("default", "WebhooksSubscribed", "True", "Subscribed")
         .await;
-    let lists = stage.simulator.journal().count("GET", "/v2/channels");
-    eventually("a regular list after the subscription", PATIENCE, || async {
-        let more = stage.simulator.journal().count("GET", "/v2/channels");
-        if more > lists { Ok(()) } else { Err(more.to_string()) }
-    })
-    .await;
+    stage.until_listed(1).await;
     let patch = json!({"spec": {"rateLimit": {"requestsPerSecond": 7}}});
     stage
         .accounts()

@@ -36,19 +36,6 @@ fn reinits(stage: &Stage) -> usize {
         .count()
 }
 
-async fn two_more_lists(stage: &Stage) {
-    let before = stage.simulator.journal().count("GET", "/v2/channels");
-    eventually("two more lists", PATIENCE, || async {
-        let now = stage.simulator.journal().count("GET", "/v2/channels");
-        if now >= before + 2 {
-            Ok(())
-        } else {
-            Err(now.to_string())
-        }
-    })
-    .await;
-}
-
 async fn id_of(stage: &Stage, name: &str) -> String {
     let status = stage.channels().get(name).await.unwrap().status.unwrap();
     status.channel_id.unwrap()
@@ -65,7 +52,7 @@ async fn a_reinit_is_made_once_for_each_request_and_echoed() {
             handled.reinit_requested_at.as_deref() == Some(value)
         })
         .await;
-        two_more_lists(&stage).await;
+        stage.until_listed(2).await;
         assert_eq!(reinits(&stage), count + 1);
     }
     stage.until_active("bot").await;
@@ -188,7 +175,7 @@ async fn with_reinits_on_request_alone_a_dropped_channel_waits_for_a_person() {
         .with(|world, now| world.set_status(&id, "disabled", Some("unauthorized"), now))
         .unwrap();
     stage.until("bot", "ActionRequired", "True", "FixCredentials").await;
-    two_more_lists(&stage).await;
+    stage.until_listed(2).await;
     assert_eq!(reinits(&stage), 0);
     stage.annotate("bot", "reinit-requested-at", "now").await;
     stage.until_active("bot").await;

@@ -12,26 +12,11 @@ mod stage;
 
 use std::time::Duration;
 
-use control_plane::eventually;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
-use stage::{PATIENCE, Setting, Stage};
+use stage::{Setting, Stage};
 use wazzup_operator::api::condition;
 use wazzup_simulator::{Dialect, Effect, Fault};
-
-/// Waits until the service was asked for a list this many times more.
-async fn lists(stage: &Stage, count: usize) {
-    let before = stage.simulator.journal().count("GET", "/v2/channels");
-    eventually("the account to be listed again", PATIENCE, || async {
-        let now = stage.simulator.journal().count("GET", "/v2/channels");
-        if now >= before + count {
-            Ok(())
-        } else {
-            Err(format!("{} of {count}", now - before))
-        }
-    })
-    .await;
-}
 
 fn writes(stage: &Stage) -> Vec<String> {
     let journal = stage.simulator.journal();
@@ -52,10 +37,10 @@ async fn a_list_that_is_suddenly_empty_loses_no_channel() {
         .simulator
         .fault(Fault::always("GET", "/v2/channels", Effect::EmptyList));
     stage.annotate("bot", "sync-requested-at", "1").await;
-    lists(&stage, 2).await;
+    stage.until_listed(2).await;
     stage.simulator.clear_faults();
     stage.annotate("bot", "sync-requested-at", "2").await;
-    lists(&stage, 1).await;
+    stage.until_listed(1).await;
     let after = stage.until_active("bot").await.status.unwrap();
     assert_eq!(after.channel_id, before.channel_id);
     assert_eq!(writes(&stage), Vec::<String>::new());
@@ -93,7 +78,7 @@ async fn a_suspended_channel_is_mirrored_not_written_to_and_still_deleted() {
         .unwrap();
     stage.until("bot", "Ready", "False", "Suspended").await;
     stage.simulator.clear_journal();
-    lists(&stage, 1).await;
+    stage.until_listed(1).await;
     assert_eq!(writes(&stage), Vec::<String>::new());
     assert!(
         stage.simulator.journal().count("GET", "/v2/channels") <= 2,

@@ -31,19 +31,6 @@ async fn until_some(stage: &Stage, end: &str, count: usize) {
     .await;
 }
 
-async fn two_more_lists(stage: &Stage) {
-    let before = stage.simulator.journal().count("GET", "/v2/channels");
-    eventually("two more lists", PATIENCE, || async {
-        let now = stage.simulator.journal().count("GET", "/v2/channels");
-        if now >= before + 2 {
-            Ok(())
-        } else {
-            Err(now.to_string())
-        }
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn a_rotated_bot_token_reconnects_exactly_the_channel_that_uses_it() {
     let stage = Stage::set("bots", Setting::default()).await;
@@ -62,7 +49,7 @@ async fn a_rotated_bot_token_reconnects_exactly_the_channel_that_uses_it() {
         .secret("two-bot", json!({"telegram_token": "202:canary-new"}))
         .await;
     until_some(&stage, "/reinit", 1).await;
-    two_more_lists(&stage).await;
+    stage.until_listed(2).await;
     let two = stage.until_active("two").await.status.unwrap();
     let reinits = ending(&stage, "/reinit");
     assert_eq!(reinits.len(), 1, "{reinits:?}");
@@ -81,7 +68,7 @@ async fn a_rotated_bot_token_reconnects_exactly_the_channel_that_uses_it() {
             json!({"telegram_token": "202:canary-new", "note": "for people"}),
         )
         .await;
-    two_more_lists(&stage).await;
+    stage.until_listed(2).await;
     assert_eq!(ending(&stage, "/reinit").len(), 1);
 }
 
@@ -102,7 +89,7 @@ async fn a_two_factor_password_is_tried_once_for_each_value_also_across_restarts
     stage.until("personal", "ActionRequired", "True", "EnterPassword").await;
     stage.kill_operator();
     stage.start_operator();
-    two_more_lists(&stage).await;
+    stage.until_listed(2).await;
     stage.until("personal", "ActionRequired", "True", "EnterPassword").await;
     assert_eq!(ending(&stage, "/2fa").len(), 1, "the same value is not tried again");
     stage.secret("personal-2fa", json!({"password": "canary-right"})).await;
@@ -170,8 +157,8 @@ async fn a_bot_that_stays_logged_out_is_reinitialized_once_and_not_hammered() {
     });
     until_some(&stage, "/reinit", 1).await;
     stage.until("bot", "ActionRequired", "True", "FixCredentials").await;
-    two_more_lists(&stage).await;
-    two_more_lists(&stage).await;
+    stage.until_listed(2).await;
+    stage.until_listed(2).await;
     assert_eq!(ending(&stage, "/reinit").len(), 1, "the journal shows the pause");
     stage
         .secret("bot-bot", json!({"telegram_token": "200:canary-good"}))

@@ -115,16 +115,7 @@ async fn a_qr_that_runs_out_is_renewed_once_and_the_pause_before_the_next_outliv
     .await;
     stage.kill_operator();
     stage.start_operator();
-    let lists = stage.simulator.journal().count("GET", "/v2/channels");
-    eventually("two lists after the restart", PATIENCE, || async {
-        let found = stage.simulator.journal().count("GET", "/v2/channels");
-        if found >= lists + 2 {
-            Ok(())
-        } else {
-            Err(found.to_string())
-        }
-    })
-    .await;
+    stage.until_listed(2).await;
     assert_eq!(reinits(&stage), 1, "the second pause is a minute, restart or not");
     let status = stage.channels().get("wa").await.unwrap().status.unwrap();
     assert_eq!(status.attempts.unwrap().reinits, 1);

@@ -220,12 +220,7 @@ async fn an_event_that_comes_thrice_or_late_or_out_of_order_changes_nothing_that
     for event in &events {
         assert_eq!(post(&ours, event).await, 200, "{event}");
     }
-    let lists = stage.simulator.journal().count("GET", "/v2/channels");
-    eventually("another look", PATIENCE, || async {
-        let more = stage.simulator.journal().count("GET", "/v2/channels");
-        if more > lists { Ok(()) } else { Err(String::new()) }
-    })
-    .await;
+    stage.until_listed(1).await;
     stage.until_active("wa").await;
     assert!(
         stage.config_maps().get_opt("wa-qr").await.unwrap().is_none(),

@@ -326,6 +326,19 @@ impl Stage {
             .with(|world, _| world.channels_of(ACCOUNT).into_iter().cloned().collect())
     }
 
+    /// Waits until the service was asked for a list so many times more.
+    pub async fn until_listed(&self, more: usize) {
+        let lists = || self.simulator.journal().count("GET", "/v2/channels");
+        let before = lists();
+        eventually(&format!("{more} more lists"), PATIENCE, || async {
+            match lists() - before {
+                enough if enough >= more => Ok(()),
+                few => Err(format!("{few}\nlog: {}", self.log_tail())),
+            }
+        })
+        .await;
+    }
+
     pub fn log_text(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
