@@ -97,7 +97,7 @@ pub struct WazzupChannelSpec {
     #[serde(default)]
     pub reinit_policy: ReinitPolicy,
 
-    /// The messenger's two-factor password, submitted once per value when the service asks for it; unset means Secret
+    /// The messenger's two-factor password, submitted once per value and login when the service asks for it; unset means Secret
     /// `<channel>-2fa`, key `password`, if it exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub two_factor_secret_ref: Option<SecretKeyRef>,
