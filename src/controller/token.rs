@@ -222,6 +222,12 @@ impl Purse<'_> {
         }
         if !same_stem {
             recall.verified = None;
+            let (namespace, name) = self.place();
+            tracing::debug!(
+                namespace,
+                account = name,
+                "another token: a list shows first whose it is"
+            );
         }
         let client = Client::new(self.context.http.clone(), base, token.clone());
         let keys = self.keys.clone();
