@@ -2,20 +2,24 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
-use std::process::{Command, Output};
+use std::{
+    process::{Command, Output},
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 /// Runs the operator with a kubeconfig of that text.
 fn run(kubeconfig: &str, arguments: &[&str]) -> Output {
-    let folder = std::env::temp_dir().join(format!("wazzup-program-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = folder.join(format!("kubeconfig-{:x}", kubeconfig.len() * 31 + arguments.len()));
+    // Tests run side by side: each call has a file of its own.
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let file = std::env::temp_dir().join(format!("wazzup-program-{}-{call}", std::process::id()));
     std::fs::write(&file, kubeconfig).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_wazzup-operator"))
         .env("KUBECONFIG", &file)
         .args(arguments)
         .output()
         .unwrap();
-    let _ = std::fs::remove_dir_all(&folder);
+    let _ = std::fs::remove_file(&file);
     output
 }
 
