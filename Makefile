@@ -7,7 +7,7 @@ ONCE ?=
 # since a smaller selection would unify features differently and compile everything again.
 BINS = "$$($(CARGO) metadata --format-version 1 --no-deps --locked | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')/debug"
 
-.PHONY: help run test lint fmt crds control-plane image clean
+.PHONY: help run test campaigns lint fmt crds control-plane image clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -20,6 +20,11 @@ run: ## See it work: a control plane, a simulated Wazzup, the operator, samples 
 # Stories wait more than they work, so more of them run at once than there are cores.
 test: lint control-plane ## Run every check and every test (needs Go; the first run builds a control plane)
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} $(CARGO) test --workspace --locked
+
+campaigns: ## Run every fault campaign against the released program (an hour or two); ARGS="C1 --seed 7" for a part
+	$(CARGO) build --workspace --locked --bins
+	$(CARGO) build --workspace --locked --release --bin wazzup-operator
+	@exec $(BINS)/campaigns --operator $(BINS)/../release/wazzup-operator $(ARGS)
 
 lint: ## Formatting and lints
 	$(CARGO) fmt --all --check

@@ -1,0 +1,24 @@
+//! One file for each campaign: each makes the cells that it is asked for. `ALL` is the list that `make campaigns` runs.
+
+pub mod crash;
+
+use crate::{Cell, Ground};
+
+/// How much of a campaign is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// What fits into `make test`.
+    Test,
+    /// Everything.
+    Full,
+}
+
+/// Makes the cells of a campaign; `seed` decides where chance does. Some need a calm run first.
+pub type Make = fn(Ground, Scale, u64) -> std::pin::Pin<Box<dyn Future<Output = Vec<Cell>> + Send>>;
+
+/// Every campaign, by its name, with what it does.
+pub const ALL: &[(&str, &str, Make)] = &[(
+    "C1",
+    "the operator is killed before, between and after each outgoing call of each flow",
+    |ground, scale, _| Box::pin(crash::cells(ground, scale)),
+)];

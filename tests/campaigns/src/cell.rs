@@ -1,0 +1,64 @@
+//! One run with a verdict.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+/// How a cell ended. A skipped one is never counted as passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The promise held, and the fault was really met.
+    Passed,
+    /// It did not; why.
+    Failed(String),
+    /// It could not be shown here; why.
+    Skipped(String),
+}
+
+type Run = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Outcome> + Send>> + Send>;
+
+/// One run: which campaign, what is done, and how.
+pub struct Cell {
+    /// `C1`, `C3s`, …
+    pub campaign: &'static str,
+    /// What is done, in words that find it again.
+    pub name: String,
+    run: Run,
+}
+
+impl Cell {
+    /// A cell whose run says by itself how it ended; a panic is a failure.
+    pub fn new<F>(campaign: &'static str, name: impl Into<String>, run: impl FnOnce() -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Outcome> + Send + 'static,
+    {
+        Self {
+            campaign,
+            name: name.into(),
+            run: Box::new(move || Box::pin(run())),
+        }
+    }
+
+    /// Plays it to its end, `patience` at most.
+    pub async fn play(self, patience: Duration) -> Outcome {
+        let run = tokio::spawn((self.run)());
+        let stop = run.abort_handle();
+        match tokio::time::timeout(patience, run).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(error)) => Outcome::Failed(words(error)),
+            Err(_) => {
+                stop.abort();
+                Outcome::Failed(format!("not over after {} s", patience.as_secs()))
+            }
+        }
+    }
+}
+
+fn words(error: tokio::task::JoinError) -> String {
+    match error.try_into_panic() {
+        Ok(panic) => panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_else(|| "panicked".to_owned()),
+        Err(error) => error.to_string(),
+    }
+}

@@ -1,0 +1,43 @@
+//! A control plane with the CRDs, and where the operator's program is.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use control_plane::ControlPlane;
+
+/// Where everything in the repository is found.
+pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// What all lives of a process share.
+#[derive(Clone)]
+pub struct Ground {
+    /// The control plane.
+    pub plane: Arc<ControlPlane>,
+    /// The operator's program.
+    pub operator: PathBuf,
+}
+
+impl Ground {
+    /// The control plane of this process, with the CRDs installed. `operator` is the program under test.
+    pub fn find(operator: &Path) -> Self {
+        static READY: std::sync::OnceLock<()> = std::sync::OnceLock::new();
+        let plane = ControlPlane::shared();
+        READY.get_or_init(|| {
+            let crds = format!("{ROOT}/crds");
+            for arguments in [
+                &["apply", "-f", &crds][..],
+                &["wait", "--for=condition=Established", "--timeout=60s", "-f", &crds][..],
+            ] {
+                let ran = plane.kubectl(arguments).unwrap();
+                assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+            }
+        });
+        assert!(operator.is_file(), "{} was not built", operator.display());
+        Self {
+            plane,
+            operator: operator.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Fault campaigns: the operator's own program, unchanged, between two proxies that record and harm what passes.
+//!
+//! `ground` is a control plane with the CRDs; `life` one namespace with a service, the proxies and one or more replicas;
+//! `proxy` records every message and does to it what a rule says; `operator` is a process that can be killed or stopped;
+//! `flow` plays what people do; `oracle` judges what is left; `cell` is one run with a verdict, `runner` runs many of them
+//! and prints the table; `campaign` has one file for each campaign. Must never be linked into the operator.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::missing_panics_doc,
+    reason = "a test harness panics when it is misused or a promise is broken, and measures real time"
+)]
+
+pub mod campaign;
+pub mod cell;
+pub mod flow;
+pub mod ground;
+pub mod life;
+pub mod operator;
+pub mod oracle;
+pub mod proxy;
+pub mod runner;
+
+pub use cell::{Cell, Outcome};
+pub use flow::Flow;
+pub use ground::Ground;
+pub use life::{Life, Setting};
+pub use proxy::{Fault, Moment, Rule, Side, Wire};

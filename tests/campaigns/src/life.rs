@@ -1,0 +1,400 @@
+//! One namespace with a service of its own, the proxies, and one or more replicas of the operator.
+
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use control_plane::eventually;
+use k8s_openapi::api::{
+    core::v1::{ConfigMap, Secret},
+    rbac::v1::{Role, RoleBinding},
+};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams, PostParams},
+};
+use serde_json::{Value, json};
+use wazzup_operator::api::{WazzupAccount, WazzupChannel, WazzupChannelStatus, condition};
+use wazzup_simulator::{Dialect, Options, Simulator, Timings, world::Channel};
+
+use crate::{Ground, Wire, ground::ROOT, operator::Replica};
+
+/// Longer than the grace before a create is repeated, and than any pause of a flow.
+pub const PATIENCE: Duration = Duration::from_secs(240);
+/// The account at the service.
+pub const ACCOUNT: &str = "12345678";
+/// Its token.
+pub const TOKEN: &str = "canary-client-token";
+
+/// How a life is set up.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// How the service's answers look.
+    pub dialect: Dialect,
+    /// How long things take at the service.
+    pub timings: Timings,
+    /// How many replicas are started.
+    pub replicas: usize,
+    /// Whether they elect a leader.
+    pub leader_elect: bool,
+    /// The operator's log filter.
+    pub log: &'static str,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            dialect: Dialect::Clean,
+            timings: Timings {
+                start: 50,
+                qr: 60_000,
+                qr_count: 5,
+                sync: 50,
+                token_seconds: 3_600,
+            },
+            replicas: 1,
+            leader_elect: false,
+            log: "info,wazzup_operator=debug",
+        }
+    }
+}
+
+/// What one replica is started with.
+struct Seat {
+    kubeconfig: PathBuf,
+    webhook_port: u16,
+    metrics_port: u16,
+    log: PathBuf,
+}
+
+/// One life. Its operators end with it.
+pub struct Life {
+    /// The administrator's client, past the proxies.
+    pub client: Client,
+    /// Its namespace.
+    pub namespace: String,
+    /// The service.
+    pub simulator: Simulator,
+    /// The record and the rules.
+    pub wire: Wire,
+    /// The service's address as the operator knows it.
+    pub wazzup: String,
+    setting: Setting,
+    program: PathBuf,
+    seats: Vec<Seat>,
+    starts: std::sync::atomic::AtomicUsize,
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        for replica in self.wire.replicas() {
+            replica.kill();
+        }
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+impl Life {
+    /// A namespace, a service with an account, the proxies; no replica runs yet.
+    pub async fn begin(ground: &Ground, name: &str, setting: Setting) -> Self {
+        let plane = &ground.plane;
+        let client = plane.client().await.unwrap();
+        let namespace = plane.namespace(name).await.unwrap();
+        let simulator = Simulator::start(Options {
+            dialect: setting.dialect,
+            timings: setting.timings,
+            ..Options::default()
+        })
+        .await;
+        simulator.with(|world, _| world.add_account(ACCOUNT, TOKEN));
+        grant(&client, &namespace).await;
+        let wire = Wire::default();
+        let wazzup = wire.before_wazzup(simulator.url()).await;
+        let mut seats = Vec::new();
+        for _ in 0..setting.replicas {
+            let number = wire.add(Replica::default());
+            let rights = plane
+                .client_for_service_account(&namespace, "wazzup-operator")
+                .await
+                .unwrap();
+            let url = wire.before_kubernetes(rights, number).await;
+            let kubeconfig = plane.folder().join(format!("kubeconfig-{namespace}-{number}"));
+            std::fs::write(&kubeconfig, kubeconfig_text(&url, &namespace)).unwrap();
+            seats.push(Seat {
+                kubeconfig,
+                webhook_port: free_port(),
+                metrics_port: free_port(),
+                log: plane.folder().join(format!("{namespace}-{number}.log")),
+            });
+        }
+        Self {
+            client,
+            namespace,
+            simulator,
+            wire,
+            wazzup,
+            setting,
+            program: ground.operator.clone(),
+            seats,
+            starts: std::sync::atomic::AtomicUsize::new(0),
+        }
+    }
+
+    /// Starts all replicas.
+    pub fn start(&self) {
+        for number in 0..self.seats.len() {
+            self.start_replica(number);
+        }
+    }
+
+    /// Starts one replica, its program as it was built.
+    pub fn start_replica(&self, number: usize) {
+        let seat = &self.seats[number];
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&seat.log)
+            .unwrap();
+        let mut command = Command::new(&self.program);
+        command
+            .env("KUBECONFIG", &seat.kubeconfig)
+            .env("RUST_LOG", self.setting.log)
+            .env("HOSTNAME", format!("replica-{number}"))
+            .args(["--namespace", &self.namespace, "--leader-namespace", &self.namespace])
+            .args(["--leader-elect", &self.setting.leader_elect.to_string()])
+            .args(["--webhook-listen", &format!("127.0.0.1:{}", seat.webhook_port)])
+            // The service in front of the replicas is the first that lives: their shared address.
+            .args(["--webhook-url", &self.webhook_url(0)])
+            .args(["--metrics-listen", &format!("127.0.0.1:{}", seat.metrics_port)])
+            .args(["--allowed-api-hosts", self.wazzup.trim_start_matches("http://")])
+            .args(["--log-format", "text"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        self.wire.replicas()[number].start(command);
+        self.starts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Starts again whatever ended, as a kubelet would.
+    pub fn tend(&self) {
+        for (number, replica) in self.wire.replicas().iter().enumerate() {
+            if !replica.alive() {
+                self.start_replica(number);
+            }
+        }
+    }
+
+    /// How often a replica was started.
+    pub fn starts(&self) -> usize {
+        self.starts.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// The base URL of a replica's receiver.
+    pub fn webhook_url(&self, replica: usize) -> String {
+        format!("http://127.0.0.1:{}", self.seats[replica].webhook_port)
+    }
+
+    /// The base URL of a replica's metrics and health pages.
+    pub fn pages_url(&self, replica: usize) -> String {
+        format!("http://127.0.0.1:{}", self.seats[replica].metrics_port)
+    }
+
+    /// Everything that all replicas have logged.
+    pub fn log_text(&self) -> String {
+        let texts = self.seats.iter().map(|seat| std::fs::read_to_string(&seat.log));
+        texts.map(Result::unwrap_or_default).collect()
+    }
+
+    fn log_tail(&self) -> String {
+        let text = self.log_text();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(15)..].join("\n")
+    }
+
+    /// The channels of the namespace.
+    pub fn channels(&self) -> Api<WazzupChannel> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// The accounts of the namespace.
+    pub fn accounts(&self) -> Api<WazzupAccount> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// The Secrets of the namespace.
+    pub fn secrets(&self) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// The `ConfigMap`s of the namespace.
+    pub fn config_maps(&self) -> Api<ConfigMap> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Makes or replaces a Secret's values.
+    pub async fn secret(&self, name: &str, values: Value) {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values});
+        let params = PatchParams::apply("story").force();
+        self.secrets()
+            .patch(name, &params, &Patch::Apply(secret))
+            .await
+            .unwrap();
+    }
+
+    /// The account `default` with a ready token.
+    pub async fn account(&self) {
+        self.secret("wazzup-token", json!({"token": TOKEN})).await;
+        self.account_by(json!({"clientToken": {"secretRef": {"name": "wazzup-token", "key": "token"}}}))
+            .await;
+    }
+
+    /// The account `default` with this way to a token.
+    pub async fn account_by(&self, auth: Value) {
+        self.account_with(json!({"auth": auth, "apiUrl": self.wazzup, "sync": {"interval": "10s"}}))
+            .await;
+    }
+
+    /// The account `default` with this spec.
+    pub async fn account_with(&self, spec: Value) {
+        let account = json!({
+            "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupAccount", "metadata": {"name": "default"}, "spec": spec,
+        });
+        let account = serde_json::from_value(account).unwrap();
+        self.accounts().create(&PostParams::default(), &account).await.unwrap();
+    }
+
+    /// A channel with this spec.
+    pub async fn channel(&self, name: &str, spec: Value) {
+        let channel = json!({
+            "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupChannel", "metadata": {"name": name}, "spec": spec,
+        });
+        let channel = serde_json::from_value(channel).unwrap();
+        self.channels().create(&PostParams::default(), &channel).await.unwrap();
+    }
+
+    /// A telegram channel with a Secret of its own.
+    pub async fn bot(&self, name: &str, token: &str) {
+        let secret = format!("{name}-bot");
+        self.secret(&secret, json!({"telegram_token": token})).await;
+        let spec = json!({"transport": "telegram", "credentialsSecretRef": {"name": secret}});
+        self.channel(name, spec).await;
+    }
+
+    /// Sets an annotation of ours on a channel.
+    pub async fn annotate(&self, name: &str, annotation: &str, value: &str) {
+        let patch = json!({"metadata": {"annotations": {format!("wazzup24.com/{annotation}"): value}}});
+        self.channels()
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .unwrap();
+    }
+
+    /// The status of a channel; empty while there is none.
+    pub async fn status(&self, name: &str) -> WazzupChannelStatus {
+        let found = self.channels().get_opt(name).await.unwrap();
+        found.and_then(|channel| channel.status).unwrap_or_default()
+    }
+
+    /// The reason for which a person is waited for, if any.
+    pub async fn action(&self, name: &str) -> Option<String> {
+        let status = self.status(name).await;
+        condition(&status.conditions, "ActionRequired").map(|one| one.reason.clone())
+    }
+
+    /// Waits for something; starts again whatever has died meanwhile.
+    pub async fn wait<F: Future<Output = Result<(), String>>>(&self, what: &str, look: impl Fn() -> F) {
+        let what = format!("{what} in {}", self.namespace);
+        eventually(&what, PATIENCE, || {
+            self.tend();
+            let seen = look();
+            async move { seen.await.map_err(|seen| format!("{seen}\n{}", self.log_tail())) }
+        })
+        .await;
+    }
+
+    /// Waits for a true condition of a channel.
+    pub async fn until(&self, name: &str, type_: &str, reason: &str) {
+        self.wait(&format!("{name}: {type_}/{reason}"), || async {
+            let status = self.status(name).await;
+            match condition(&status.conditions, type_) {
+                Some(found) if found.status == "True" && found.reason == reason => Ok(()),
+                _ => Err(format!("{status:?}")),
+            }
+        })
+        .await;
+    }
+
+    /// Waits until a channel is connected.
+    pub async fn until_ready(&self, name: &str) {
+        self.until(name, "Ready", "Connected").await;
+    }
+
+    /// Waits for the account's subscription.
+    pub async fn until_subscribed(&self) {
+        self.wait("the subscription", || async {
+            let rows = self.simulator.with(|world, _| world.rows(ACCOUNT).len());
+            if rows == 5 { Ok(()) } else { Err(rows.to_string()) }
+        })
+        .await;
+    }
+
+    /// Asks for a channel's deletion.
+    pub async fn delete(&self, name: &str) {
+        self.channels().delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// Waits until a channel's object is gone.
+    pub async fn until_gone(&self, name: &str) {
+        self.wait(&format!("{name} to be gone"), || async {
+            match self.channels().get_opt(name).await.unwrap() {
+                None => Ok(()),
+                Some(found) => Err(format!("{:?} {:?}", found.finalizers(), found.status)),
+            }
+        })
+        .await;
+    }
+
+    /// The account's channels at the service that were not deleted.
+    pub fn remote(&self) -> Vec<Channel> {
+        self.simulator
+            .with(|world, _| world.channels_of(ACCOUNT).into_iter().cloned().collect())
+    }
+
+    /// A person scans the QR that the messenger shows now for a channel, if it shows one.
+    pub fn scan(&self, id: &str, phone: &str) -> bool {
+        self.simulator.with(|world, now| {
+            let code = world.channel(id).and_then(|channel| channel.qr()).map(str::to_owned);
+            code.is_some_and(|code| world.scan(&code, phone, now).is_ok())
+        })
+    }
+}
+
+/// The rights that deploy/namespaced grants, bound in this namespace.
+async fn grant(client: &Client, namespace: &str) {
+    let text = std::fs::read_to_string(format!("{ROOT}/deploy/namespaced/role.yaml")).unwrap();
+    let role: Role = serde_saphyr::from_str(&text).unwrap();
+    let roles: Api<Role> = Api::namespaced(client.clone(), namespace);
+    roles.create(&PostParams::default(), &role).await.unwrap();
+    let binding: RoleBinding = serde_json::from_value(json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "wazzup-operator"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role.name_any()},
+        "subjects": [{"kind": "ServiceAccount", "name": "wazzup-operator", "namespace": namespace}],
+    }))
+    .unwrap();
+    let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), namespace);
+    bindings.create(&PostParams::default(), &binding).await.unwrap();
+}
+
+/// A kubeconfig that leads to a proxy, which knows the token.
+fn kubeconfig_text(url: &str, namespace: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: proxy\nclusters: [{{name: proxy, cluster: {{server: \"{url}\"}}}}]\n\
+         contexts: [{{name: proxy, context: {{cluster: proxy, user: proxy, namespace: {namespace}}}}}]\nusers: [{{name: proxy, user: {{}}}}]\n"
+    )
+}

@@ -1,0 +1,109 @@
+//! What must hold when a life comes to rest, whatever was done to it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use kube::{ResourceExt, api::ListParams};
+use wazzup_operator::api::{condition, names};
+
+use crate::{Life, Side};
+
+/// How long nothing may be written when everything is at rest: longer than a list interval.
+const QUIET: Duration = Duration::from_secs(15);
+
+/// I1, I2: each channel at the service is held by exactly one object, each connected object holds one that lives, and
+/// no create is left open.
+pub async fn assert_one_channel_each(life: &Life) {
+    life.wait(
+        "each object to hold one channel, and each channel to be held",
+        || async {
+            let objects = life.channels().list(&ListParams::default()).await.unwrap().items;
+            let mut held: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for object in &objects {
+                if object.annotations().contains_key(names::CREATE_INTENT) {
+                    return Err(format!("{}: a create is still open", object.name_any()));
+                }
+                let id = object.status.as_ref().and_then(|status| status.channel_id.clone());
+                held.entry(id.unwrap_or_default()).or_default().push(object.name_any());
+            }
+            let remote: Vec<String> = life.remote().into_iter().map(|channel| channel.id).collect();
+            if held.values().any(|objects| objects.len() != 1) || held.contains_key("") {
+                return Err(format!("held: {held:?}, at the service: {remote:?}"));
+            }
+            let mut ids: Vec<String> = held.keys().cloned().collect();
+            ids.sort();
+            let mut there = remote.clone();
+            there.sort();
+            if ids == there {
+                Ok(())
+            } else {
+                Err(format!("held: {held:?}, at the service: {remote:?}"))
+            }
+        },
+    )
+    .await;
+}
+
+/// I3: nothing was deleted at the service but what `allowed` names.
+pub fn assert_deleted_only(life: &Life, allowed: &[String]) {
+    let journal = life.simulator.journal();
+    for entry in journal.matching("DELETE", "/v2/channels/") {
+        let id = entry.path.trim_start_matches("/v2/channels/");
+        assert!(
+            allowed.iter().any(|one| one == id),
+            "{id} was deleted, allowed: {allowed:?}"
+        );
+    }
+}
+
+/// I4: at rest nothing is written, on either side.
+pub async fn assert_quiet(life: &Life) {
+    life.wait("a quiet time", || async {
+        let before = life.wire.steps().len();
+        tokio::time::sleep(QUIET).await;
+        let after = life.wire.steps();
+        if after.len() == before {
+            Ok(())
+        } else {
+            Err(format!("{:?}", &after[before..]))
+        }
+    })
+    .await;
+}
+
+/// I5: an object is ready exactly when its channel is active at the service.
+pub async fn assert_status_is_true(life: &Life) {
+    life.wait("a true status", || async {
+        for object in life.channels().list(&ListParams::default()).await.unwrap().items {
+            let status = object.status.clone().unwrap_or_default();
+            let ready = condition(&status.conditions, "Ready").is_some_and(|one| one.status == "True");
+            let id = status.channel_id.clone().unwrap_or_default();
+            let active = life
+                .simulator
+                .with(|world, _| world.channel(&id).is_some_and(|channel| channel.status == "active"));
+            if ready != active || status.observed_generation != object.metadata.generation {
+                return Err(format!("{}: active {active}, {status:?}", object.name_any()));
+            }
+        }
+        Ok(())
+    })
+    .await;
+}
+
+/// I10: no panic, no defect, and no end but those that were brought about.
+pub fn assert_sound(life: &Life) {
+    let log = life.log_text();
+    for word in ["panicked", "internal error", "a defect of the operator"] {
+        if let Some(line) = log.lines().find(|line| line.contains(word)) {
+            panic!("{}: {line}", life.namespace);
+        }
+    }
+}
+
+/// Creates that reached the service.
+pub fn creates(life: &Life) -> usize {
+    life.wire
+        .messages()
+        .iter()
+        .filter(|message| message.side == Side::Wazzup && message.label == "POST /v2/channels")
+        .count()
+}

@@ -1,0 +1,184 @@
+//! Two kinds of proxy between the operator and its worlds: each message is recorded, and harmed where a rule says so.
+//!
+//! A replica gets a proxy to Kubernetes of its own, which tells the replicas apart; the service's address stands in the
+//! account, so all replicas share the proxy to Wazzup, and who sent a message there is found by the connection's owner.
+
+mod fault;
+mod forward;
+pub mod label;
+mod owner;
+mod serve;
+mod watch;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+pub use fault::{Fault, Moment, Reply, Rule, Which};
+pub use watch::WatchFault;
+
+use crate::operator::Replica;
+
+/// One of the operator's two worlds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// The API server.
+    Kubernetes,
+    /// The service.
+    Wazzup,
+}
+
+/// A message that passed, or was to.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Where it went.
+    pub side: Side,
+    /// What it was, without names and ids.
+    pub label: String,
+    /// Its path, for people.
+    pub path: String,
+    /// From which replica, if that is known.
+    pub replica: Option<usize>,
+    /// When it came.
+    pub at: Instant,
+    /// The status that the operator got; `None` for none.
+    pub status: Option<u16>,
+    /// What was done to it.
+    pub fault: Option<String>,
+}
+
+#[derive(Default)]
+struct Ledger {
+    messages: Vec<Message>,
+    rules: Vec<Rule>,
+    cut: Vec<(Side, Option<usize>)>,
+}
+
+/// What all proxies of a life share: the record and the rules.
+#[derive(Clone, Default)]
+pub struct Wire {
+    ledger: Arc<Mutex<Ledger>>,
+    replicas: Arc<Mutex<Vec<Replica>>>,
+}
+
+impl Wire {
+    fn with<T>(&self, act: impl FnOnce(&mut Ledger) -> T) -> T {
+        act(&mut self.ledger.lock().unwrap())
+    }
+
+    /// One more replica; returns its number.
+    pub fn add(&self, replica: Replica) -> usize {
+        let mut replicas = self.replicas.lock().unwrap();
+        replicas.push(replica);
+        replicas.len() - 1
+    }
+
+    /// The replicas, by their numbers.
+    pub fn replicas(&self) -> Vec<Replica> {
+        self.replicas.lock().unwrap().clone()
+    }
+
+    /// Adds a rule; rules are tried in the order in which they came.
+    pub fn rule(&self, rule: Rule) {
+        self.with(|ledger| ledger.rules.push(rule));
+    }
+
+    /// Takes all rules and partitions away: calm weather.
+    pub fn calm(&self) {
+        self.with(|ledger| {
+            ledger.rules.clear();
+            ledger.cut.clear();
+        });
+    }
+
+    /// How often rules have struck.
+    pub fn struck(&self) -> usize {
+        self.with(|ledger| ledger.messages.iter().filter(|message| message.fault.is_some()).count())
+    }
+
+    /// Cuts a replica, or all, from one side: new messages get no answer and open ones break off.
+    pub fn cut(&self, side: Side, replica: Option<usize>) {
+        self.with(|ledger| ledger.cut.push((side, replica)));
+    }
+
+    fn is_cut(&self, side: Side, replica: Option<usize>) -> bool {
+        self.with(|ledger| {
+            ledger
+                .cut
+                .iter()
+                .any(|(of, who)| *of == side && (who.is_none() || *who == replica))
+        })
+    }
+
+    /// Everything that passed so far.
+    pub fn messages(&self) -> Vec<Message> {
+        self.with(|ledger| ledger.messages.clone())
+    }
+
+    /// Forgets what passed so far.
+    pub fn forget(&self) {
+        self.with(|ledger| ledger.messages.clear());
+    }
+
+    /// Labels of the steps so far: writes that matter, in order, over both sides.
+    pub fn steps(&self) -> Vec<(Side, String)> {
+        let messages = self.messages();
+        let steps = messages
+            .into_iter()
+            .filter(|message| label::is_step(message.side, &message.label));
+        steps.map(|message| (message.side, message.label)).collect()
+    }
+
+    /// Records a message; the fault that meets it, if any.
+    fn meet(&self, side: Side, label: &str, path: &str, replica: Option<usize>) -> (usize, Option<Fault>) {
+        self.with(|ledger| {
+            let mut met = None;
+            for rule in &mut ledger.rules {
+                if !rule.matches(side, label) {
+                    continue;
+                }
+                if rule.skip > 0 {
+                    rule.skip -= 1;
+                } else if met.is_none() && rule.struck < rule.times {
+                    rule.struck += 1;
+                    met = Some(rule.fault.clone());
+                }
+            }
+            ledger.messages.push(Message {
+                side,
+                label: label.to_owned(),
+                path: path.to_owned(),
+                replica,
+                at: Instant::now(),
+                status: None,
+                fault: met.as_ref().map(|fault| format!("{fault:?}")),
+            });
+            (ledger.messages.len() - 1, met)
+        })
+    }
+
+    fn answered(&self, number: usize, status: Option<u16>) {
+        self.with(|ledger| {
+            if let Some(message) = ledger.messages.get_mut(number) {
+                message.status = status;
+            }
+        });
+    }
+
+    /// Starts the proxy of a replica to Kubernetes, with the rights of `client`; returns its URL.
+    pub async fn before_kubernetes(&self, client: kube::Client, replica: usize) -> String {
+        serve::serve(self.clone(), forward::Behind::Kubernetes { client, replica }).await
+    }
+
+    /// Starts the proxy to the service; returns its URL.
+    pub async fn before_wazzup(&self, url: String) -> String {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        serve::serve(self.clone(), forward::Behind::Wazzup { http, url }).await
+    }
+}

@@ -1,0 +1,41 @@
+//! Which process a loopback connection belongs to, from `/proc`.
+
+use std::{fs, net::SocketAddr};
+
+/// Whether `pid` holds the socket whose own address is `peer` (as the other end sees it).
+pub(super) fn owns(pid: u32, peer: SocketAddr) -> bool {
+    let Some(inode) = inode_of(peer) else { return false };
+    let wanted = format!("socket:[{inode}]");
+    let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return false;
+    };
+    files
+        .flatten()
+        .any(|file| fs::read_link(file.path()).is_ok_and(|target| target.to_string_lossy() == wanted))
+}
+
+fn inode_of(address: SocketAddr) -> Option<String> {
+    let SocketAddr::V4(address) = address else { return None };
+    let octets = address.ip().octets();
+    let wanted = format!("{:08X}:{:04X}", u32::from_le_bytes(octets), address.port());
+    let table = fs::read_to_string("/proc/net/tcp").ok()?;
+    table.lines().skip(1).find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        (fields.get(1) == Some(&wanted.as_str())).then(|| fields.get(9).map(|inode| (*inode).to_owned()))?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_belongs_to_the_process_that_opened_it() {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (_server, peer) = listener.accept().unwrap();
+        assert_eq!(peer, client.local_addr().unwrap());
+        assert!(owns(std::process::id(), peer));
+        assert!(!owns(1, SocketAddr::from(([127, 0, 0, 1], 1))));
+    }
+}

@@ -1,0 +1,153 @@
+//! Runs cells side by side, tells how far it is, and prints one table at the end.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
+
+use futures::{StreamExt, stream};
+
+use crate::{Cell, Outcome};
+
+/// How long one cell may take: longer than its longest wait.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What came of one cell.
+#[derive(Debug, Clone)]
+pub struct Result {
+    /// Its campaign.
+    pub campaign: &'static str,
+    /// Its name.
+    pub name: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Runs all cells, `at_once` side by side; `tell` gets a line of progress now and then.
+pub async fn run(cells: Vec<Cell>, at_once: usize, tell: impl Fn(&str)) -> Vec<Result> {
+    let (all, begun) = (cells.len(), Instant::now());
+    let mut running = stream::iter(cells)
+        .map(|cell| async move {
+            let (campaign, name, begun) = (cell.campaign, cell.name.clone(), Instant::now());
+            let outcome = cell.play(PATIENCE).await;
+            Result {
+                campaign,
+                name,
+                outcome,
+                took: begun.elapsed(),
+            }
+        })
+        .buffer_unordered(at_once);
+    let mut results: Vec<Result> = Vec::with_capacity(all);
+    while let Some(result) = running.next().await {
+        if let Outcome::Failed(why) = &result.outcome {
+            tell(&format!("FAILED {} {}: {why}", result.campaign, result.name));
+        }
+        results.push(result);
+        let failed = count(&results, |outcome| matches!(outcome, Outcome::Failed(_)));
+        tell(&format!(
+            "{}/{all} cells, {failed} failed, {} s",
+            results.len(),
+            begun.elapsed().as_secs()
+        ));
+    }
+    results.sort_by(|one, other| (one.campaign, &one.name).cmp(&(other.campaign, &other.name)));
+    results
+}
+
+fn count(results: &[Result], of: impl Fn(&Outcome) -> bool) -> usize {
+    results.iter().filter(|result| of(&result.outcome)).count()
+}
+
+/// The table of all campaigns, then every failure and the reasons of what was skipped.
+pub fn table(results: &[Result]) -> String {
+    let mut campaigns: BTreeMap<&str, Vec<&Result>> = BTreeMap::new();
+    for result in results {
+        campaigns.entry(result.campaign).or_default().push(result);
+    }
+    let mut text = String::from(
+        "| campaign | cells | passed | failed | skipped | longest |\n| --- | --: | --: | --: | --: | --: |\n",
+    );
+    let mut row = |name: &str, results: &[&Result]| {
+        let of = |wanted: fn(&Outcome) -> bool| results.iter().filter(|result| wanted(&result.outcome)).count();
+        let longest = results.iter().map(|result| result.took.as_secs()).max().unwrap_or(0);
+        let _ = writeln!(
+            text,
+            "| {name} | {} | {} | {} | {} | {longest} s |",
+            results.len(),
+            of(|outcome| matches!(outcome, Outcome::Passed)),
+            of(|outcome| matches!(outcome, Outcome::Failed(_))),
+            of(|outcome| matches!(outcome, Outcome::Skipped(_))),
+        );
+    };
+    for (name, results) in &campaigns {
+        row(name, results);
+    }
+    row("all", &results.iter().collect::<Vec<_>>());
+    for result in results {
+        match &result.outcome {
+            Outcome::Passed => {}
+            Outcome::Failed(why) => {
+                let _ = writeln!(
+                    text,
+                    "\nfailed: {} {}: {}",
+                    result.campaign,
+                    result.name,
+                    first_line(why)
+                );
+            }
+            Outcome::Skipped(why) => {
+                let _ = writeln!(
+                    text,
+                    "\nskipped: {} {}: {}",
+                    result.campaign,
+                    result.name,
+                    first_line(why)
+                );
+            }
+        }
+    }
+    text
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(300).collect()
+}
+
+/// For a test: all cells passed, or a panic that lists those that did not; `may_skip` says how many may be skipped.
+pub fn assert_passed(results: &[Result], may_skip: usize) {
+    let skipped = count(results, |outcome| matches!(outcome, Outcome::Skipped(_)));
+    let failed = count(results, |outcome| matches!(outcome, Outcome::Failed(_)));
+    assert!(!results.is_empty(), "nothing was run");
+    let mut words = String::new();
+    for result in results {
+        if let Outcome::Failed(why) = &result.outcome {
+            let _ = writeln!(words, "{} {}: {why}", result.campaign, result.name);
+        }
+    }
+    assert!(failed == 0, "{failed} of {} cells failed\n{words}", results.len());
+    assert!(skipped <= may_skip, "{skipped} cells were skipped:\n{}", table(results));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_failure_and_a_skipped_cell_is_no_success() {
+        let cells = vec![
+            Cell::new("A", "good", || async { Outcome::Passed }),
+            Cell::new("A", "bad", || async { panic!("broken promise") }),
+            Cell::new("B", "aside", || async { Outcome::Skipped("no way here".into()) }),
+        ];
+        let results = run(cells, 2, |_| {}).await;
+        let table = table(&results);
+        assert!(table.contains("| A | 2 | 1 | 1 | 0 |"), "{table}");
+        assert!(table.contains("| B | 1 | 0 | 0 | 1 |"), "{table}");
+        assert!(table.contains("failed: A bad: broken promise"), "{table}");
+        assert!(table.contains("skipped: B aside: no way here"), "{table}");
+    }
+}
