@@ -14,6 +14,10 @@ const ACCOUNT_AGAIN: Duration = Duration::from_secs(600);
 /// Decides what to do about a channel. Total: every value of [`Seen`] has a plan, and the same value the same plan.
 pub fn plan(seen: &Seen) -> Plan {
     let mut plan = ladder(seen);
+    // A list that came is the look that was asked for, whatever it showed and whatever else is held back.
+    if matches!(seen.remote, Remote::Looked(_)) {
+        plan.memory.handled.sync.clone_from(&seen.object.requests.sync);
+    }
     twins::suspect(seen, &mut plan);
     if plan.sink == SinkOrder::Withdraw && matches!(seen.sink, Sink::Shown { .. }) {
         plan.memory.qr_closed_at = Some(seen.now);

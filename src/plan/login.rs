@@ -18,7 +18,6 @@ pub(super) fn plan(seen: &Seen, wish: &Wish, channel: &RemoteChannel) -> Plan {
         (None, Some(Status::Active)) => None,
         (None, _) => memory.url,
     };
-    memory.handled.sync.clone_from(&seen.object.requests.sync);
     // Of a login that a person makes, what is shown tells more than a lost answer would.
     if channel.status == Some(Status::Init) || !matches!(wish.transport.login(), Login::Secret { .. }) {
         memory.reinit_unanswered = None;

@@ -128,7 +128,7 @@ fn facts(seen: &Seen, verdict: &Verdict) -> Vec<Fact> {
             let reason = need.as_str();
             vec![
                 ready(seen, reason, what),
-                fact("Connected", Standing::False, reason, what),
+                connected(seen, reason, what),
                 synced(),
                 fact("ActionRequired", Standing::True, reason, what),
             ]
@@ -137,7 +137,7 @@ fn facts(seen: &Seen, verdict: &Verdict) -> Vec<Fact> {
             let reason = stall.as_str();
             vec![
                 fact("Ready", Standing::False, reason, why),
-                fact("Connected", Standing::False, reason, why),
+                connected(seen, reason, why),
                 fact("Stalled", Standing::True, reason, why),
             ]
         }
@@ -145,7 +145,7 @@ fn facts(seen: &Seen, verdict: &Verdict) -> Vec<Fact> {
             let reason = Stall::Rejected.as_str();
             vec![
                 fact("Ready", Standing::False, reason, what),
-                fact("Connected", Standing::False, reason, what),
+                connected(seen, reason, what),
                 synced(),
                 fact("ActionRequired", Standing::True, Need::FixCredentials.as_str(), what),
                 fact("Stalled", Standing::True, reason, what),
@@ -161,11 +161,7 @@ fn facts(seen: &Seen, verdict: &Verdict) -> Vec<Fact> {
                 Idle::Suspended => ("Suspended", format!("suspended; without that the operator {would}")),
                 Idle::Observed => ("Observed", format!("only observed; otherwise the operator {would}")),
             };
-            vec![
-                ready(seen, reason, &why),
-                fact("Connected", Standing::False, reason, &why),
-                synced(),
-            ]
+            vec![ready(seen, reason, &why), connected(seen, reason, &why), synced()]
         }
         Verdict::Unsettled | Verdict::Gone(_) | Verdict::CannotLook { .. } => Vec::new(),
     }
@@ -201,6 +197,16 @@ fn ready(seen: &Seen, reason: &'static str, why: &str) -> Fact {
         )
     } else {
         fact("Ready", Standing::False, reason, why)
+    }
+}
+
+/// A channel may work while its manifest is wrong, a person is waited for or the operator holds still.
+fn connected(seen: &Seen, reason: &'static str, why: &str) -> Fact {
+    let active = |channel: &RemoteChannel| channel.status == Some(Status::Active);
+    if seen.remote_channel().is_some_and(active) {
+        fact("Connected", Standing::True, "Active", "the channel is active")
+    } else {
+        fact("Connected", Standing::False, reason, why)
     }
 }
 
