@@ -4,7 +4,7 @@ use super::{
     Account, AccountTrouble, Call, Claim, Management, Need, Note, Plan, Progress, Remote, RemoteById, Seen, Sink,
     Stall, Verdict, Wake, create,
     decision::{Idle, SinkOrder},
-    gone, goodbye, login, twins, words,
+    gone, goodbye, login, setback, twins, words,
 };
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const ACCOUNT_AGAIN: Duration = Duration::from_secs(600);
 
 /// Decides what to do about a channel. Total: every value of [`Seen`] has a plan, and the same value the same plan.
 pub fn plan(seen: &Seen) -> Plan {
-    let mut plan = ladder(seen);
+    let mut plan = setback::hold(seen, ladder(seen));
     // A list that came is the look that was asked for, whatever it showed and whatever else is held back.
     if matches!(seen.remote, Remote::Looked(_)) {
         plan.memory.handled.sync.clone_from(&seen.object.requests.sync);

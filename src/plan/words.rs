@@ -71,6 +71,14 @@ pub(super) fn follow_url(object: &Object, url: Option<&String>) -> String {
     )
 }
 
+/// Wazzup gave no link that would reconnect the channel.
+pub(super) fn link_refused(object: &Object, refusal: &str) -> String {
+    format!(
+        "Wazzup refused to give a login link: {refusal}; ask for one again: {}",
+        request_command(object, "reinit-requested-at")
+    )
+}
+
 pub(super) fn make_two_factor_secret(seen: &Seen, wish: &Wish, refused: Option<&str>) -> String {
     let (name, key) = &wish.two_factor_secret;
     let namespace = &seen.object.namespace;
