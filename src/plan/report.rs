@@ -1,7 +1,8 @@
 //! What was seen and decided, as people and tools read it: conditions and the mirrored fields.
 
 use super::{
-    Need, Plan, Progress, ReadyWhen, Remote, Seen, Stall, Verdict, Wish, decision::Idle, reasons::of_a_channel as fact,
+    Account, AccountTrouble, Need, Plan, Progress, ReadyWhen, Remote, Seen, Stall, Verdict, Wish, decision::Idle,
+    reasons::of_a_channel as fact,
 };
 use crate::model::{Reason, RemoteChannel, Status};
 
@@ -99,7 +100,7 @@ pub fn internal_error(why: &str) -> Report {
 }
 
 fn facts(seen: &Seen, verdict: &Verdict) -> Vec<Fact> {
-    let synced = || fact("Synced", Standing::True, "Synced", "the last talk with Wazzup worked");
+    let synced = || synced(seen);
     match verdict {
         Verdict::Connected => vec![
             fact("Ready", Standing::True, "Connected", "the channel is active"),
@@ -164,6 +165,21 @@ fn facts(seen: &Seen, verdict: &Verdict) -> Vec<Fact> {
             vec![ready(seen, reason, &why), connected(seen, reason, &why), synced()]
         }
         Verdict::Unsettled | Verdict::Gone(_) | Verdict::CannotLook { .. } => Vec::new(),
+    }
+}
+
+fn synced(seen: &Seen) -> Fact {
+    let without = |progress: Progress, why: &str| fact("Synced", Standing::False, progress.as_str(), why);
+    match &seen.account {
+        Account::Usable { .. } | Account::Pending => {
+            fact("Synced", Standing::True, "Synced", "the last talk with Wazzup worked")
+        }
+        Account::Trouble(AccountTrouble::NotFound, why) => without(Progress::AccountNotFound, why),
+        Account::Trouble(AccountTrouble::NotAllowed, why) => without(Progress::AccountNotAllowed, why),
+        Account::Trouble(AccountTrouble::NotAuthenticated | AccountTrouble::Invalid, why) => {
+            without(Progress::AccountNotAuthenticated, why)
+        }
+        Account::Trouble(AccountTrouble::OutOfReach, why) => fact("Synced", Standing::Unknown, "CannotLook", why),
     }
 }
 

@@ -52,8 +52,9 @@ pub(super) fn scan_qr(seen: &Seen, wish: &Wish) -> String {
 
 pub(super) fn follow_link_in_sink(seen: &Seen, wish: &Wish) -> String {
     format!(
-        "open the link in a browser and finish the login there: {}",
-        read_sink(&seen.object, wish, "link")
+        "open the link in a browser and finish the login there: {} ; a link that no longer works is replaced: {}",
+        read_sink(&seen.object, wish, "link"),
+        request_command(&seen.object, "reinit-requested-at")
     )
 }
 

@@ -1,8 +1,8 @@
 //! What people and tools read.
 
 use super::super::{
-    Memory, Mirror, Need, Plan, Progress, ReadyWhen, Remote, Report, Seen, Stall, Standing, Verdict, Wake,
-    decision::Idle, report,
+    Account, AccountTrouble, Memory, Mirror, Need, Plan, Progress, ReadyWhen, Remote, Report, Seen, Stall, Standing,
+    Verdict, Wake, decision::Idle, report,
 };
 use super::stage::{fresh, known, look, planned, wished};
 use crate::model::Transport;
@@ -223,4 +223,22 @@ fn a_channel_that_works_is_connected_whatever_else_is_waited_for() {
         reinit.contains(&"Connected=False/Reinitializing".to_owned()),
         "{reinit:?}"
     );
+}
+
+#[test]
+fn a_deletion_that_waits_for_its_account_does_not_say_that_wazzup_was_talked_to() {
+    let mut seen = known(Transport::Telegram, "active", None);
+    seen.object.deleting = true;
+    seen.remote = Remote::NotAsked;
+    for (trouble, expected) in [
+        (AccountTrouble::NotAuthenticated, "Synced=False/AccountNotAuthenticated"),
+        (AccountTrouble::Invalid, "Synced=False/AccountNotAuthenticated"),
+        (AccountTrouble::NotFound, "Synced=False/AccountNotFound"),
+        (AccountTrouble::NotAllowed, "Synced=False/AccountNotAllowed"),
+        (AccountTrouble::OutOfReach, "Synced=Unknown/CannotLook"),
+    ] {
+        seen.account = Account::Trouble(trouble, "w".into());
+        let said = lines(&report(&seen, &planned(&seen)));
+        assert!(said.contains(&expected.to_owned()), "{trouble:?}: {said:?}");
+    }
 }

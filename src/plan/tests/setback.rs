@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::{Answer, Call, Need, Seen, Sink, settle};
-use super::stage::{after, at, fresh, gist, id, known, need, planned, told, words, written};
+use super::stage::{after, at, fresh, gist, id, known, need, planned, told, unclear, words, written};
 use crate::model::{CreateOutcome, Fault, NotSent, Transport};
 
 fn faults() -> Vec<Fault> {
@@ -48,10 +48,11 @@ fn calls(mut seen: Seen, fault: &Fault, seconds: u32) -> Vec<u32> {
     let mut made = Vec::new();
     for tenth in 0..seconds * 10 {
         let plan = planned(&seen);
+        let before = seen.clone();
         seen = written(seen, &plan);
         if let Some(call) = &plan.call {
             made.push(tenth / 10);
-            let settled = settle(&seen, seen.wish.as_ref().unwrap(), &plan, &answer(call, fault));
+            let settled = settle(&before, before.wish.as_ref().unwrap(), &plan, &answer(call, fault));
             seen = written(seen, &settled);
         }
         seen = after(seen, Duration::from_millis(100));
@@ -176,4 +177,25 @@ fn a_refused_link_that_reconnects_is_said_and_asked_for_again_on_request() {
     );
     seen.object.requests.reinit = Some("now".into());
     assert_eq!(planned(&seen).call, Some(Call::OpenLink(Some(id("mine")))));
+}
+
+#[test]
+fn a_link_is_written_down_before_it_is_asked_for_so_that_no_pass_with_an_older_view_asks_too() {
+    for seen in [
+        fresh(Transport::Vk),
+        unclear(Transport::Vk, 30),
+        known(Transport::Vk, "disabled", Some("unauthorized")),
+    ] {
+        let plan = planned(&seen);
+        assert!(matches!(plan.call, Some(Call::OpenLink(_))), "{plan:?}");
+        assert_ne!(plan.memory, seen.memory, "the write that an older view fails at");
+        let died = written(seen.clone(), &plan);
+        assert_eq!(planned(&died).call, None, "{}", gist(&planned(&died)));
+        assert!(
+            planned(&after(died, Duration::from_secs(6))).call.is_some(),
+            "its answer was lost"
+        );
+        let shown = settle(&seen, seen.wish.as_ref().unwrap(), &plan, &Answer::Link(Ok(())));
+        assert_eq!(shown.memory.setback, None);
+    }
 }
