@@ -83,15 +83,19 @@ impl Hub {
             }
             queue.wake(&key_of(channel));
         };
-        let claims = self.claims.clone();
+        let (claims, waiting) = (self.claims.clone(), self.channels.clone());
         move |change| match change {
             Change::Applied(channel) => applied(&channel),
             Change::Listed(channels) => {
-                claims.retain(namespace.as_deref(), &channels);
+                let heirs = claims.retain(namespace.as_deref(), &channels);
                 channels.iter().for_each(&applied);
+                heirs.iter().for_each(|heir| waiting.wake(heir));
             }
             Change::Deleted(channel) => {
-                claims.remove(&channel);
+                // Who was told that it is held learns that it is free: nothing at Wazzup may ever change for it.
+                if let Some(heir) = claims.remove(&channel) {
+                    waiting.wake(&heir);
+                }
                 // An account that is being deleted waits for this; the counts change as well.
                 accounts.wake(&account_of(&channel));
             }

@@ -284,12 +284,13 @@ fn waits_for_password(seen: &Seen) -> bool {
 
 /// A label watch hides a foreign object that has the sink's name; asked for only while a QR is due.
 async fn find_hidden_sink(context: &Context, channel: &WazzupChannel, seen: &Seen, wish: &Wish) -> Sink {
-    let due = seen.sink == Sink::Absent
-        && matches!(wish.transport.login(), Login::Qr | Login::Iframe)
-        && !seen.object.deleting
-        && seen
-            .remote_channel()
-            .is_some_and(|remote| remote.status != Some(crate::model::Status::Active));
+    let waits = match (seen.remote_channel(), wish.transport.login()) {
+        (Some(remote), Login::Qr | Login::Iframe) => remote.status != Some(crate::model::Status::Active),
+        // Its link comes before its channel.
+        (None, Login::Iframe) => seen.channel_id().is_none(),
+        (Some(_) | None, Login::Secret { .. } | Login::Link) | (None, Login::Qr) => false,
+    };
+    let due = seen.sink == Sink::Absent && waits && !seen.object.deleting;
     if !due {
         return seen.sink.clone();
     }

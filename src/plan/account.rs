@@ -309,10 +309,11 @@ fn goodbye(seen: &AccountSeen) -> AccountPlan {
     if !seen.finalizer {
         return quiet();
     }
-    if !seen.dependents.is_empty() {
+    if let Some(first) = seen.dependents.first() {
+        let (namespace, name) = first.split_once('/').unwrap_or(("NAMESPACE", first));
         let names = seen.dependents.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
         let why = format!(
-            "{} channel(s) still use this account, and it waits for them: {names}; delete them first (kubectl delete wazzupchannel), or leave them at Wazzup: annotate them with wazzup24.com/abandon=true",
+            "{} channel(s) still use this account, and it waits for them: {names}; delete each first: kubectl -n {namespace} delete wazzupchannel {name} ; to leave its channel at Wazzup, before or while it is being deleted: kubectl -n {namespace} annotate --overwrite wazzupchannel {name} wazzup24.com/abandon=true",
             seen.dependents.len()
         );
         // What its channels may do does not change by its going.
@@ -340,7 +341,9 @@ fn goodbye(seen: &AccountSeen) -> AccountPlan {
         | (Token::Present, Rows::NotAsked | Rows::Failed(Fault::Denied { .. } | Fault::Missing { .. })) => release(),
         (Token::Pending, _) => quiet(),
         (Token::Unreached { fault, .. }, _) | (Token::Present, Rows::Failed(fault)) => {
-            let why = format!("the webhook subscription could not be removed yet: {fault}; it is tried again");
+            let why = format!(
+                "the webhook subscription could not be removed yet: {fault}; it is tried again; to let the account go without that, take its token away: delete the Secret that spec.auth names, or name one that does not exist"
+            );
             AccountPlan {
                 facts: Some(vec![
                     fact("Ready", Standing::False, "Unsubscribing", &why),

@@ -275,6 +275,13 @@ fn an_account_waits_for_its_channels_then_takes_its_subscription_along() {
         lines(&waiting),
         ["Ready=False/WaitingForChannels", "Reconciling=True/WaitingForChannels"]
     );
+    let said = &waiting.facts.as_ref().unwrap()[0].message;
+    for command in [
+        "kubectl -n shops delete wazzupchannel a ",
+        "wazzupchannel a wazzup24.com/abandon=true",
+    ] {
+        assert!(said.contains(command), "{said}");
+    }
     assert_eq!((waiting.finalizer, waiting.call), (None, None));
     let unsubscribing = going(&|_| {});
     assert!(matches!(unsubscribing.call, Some(AccountCall::Unsubscribe(ref ids)) if ids.len() == EVENTS.len()));

@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*};
 use super::super::{
     Account, AccountTrouble, Answer, Call, Claim, DeletionPolicy, ExternalDeletionPolicy, Intent, Kind, Look,
     Management, Memory, Note, Plan, ReadyWhen, Refusal, RefusedCall, ReinitPolicy, Remote, RemoteById, Repeated,
-    Requests, Seen, Sink, SinkOrder, Supply, Verdict, Wake, Webhooks, Wish, broken_law, plan, settle,
+    Requests, Seen, Setback, Sink, SinkOrder, Supply, Verdict, Wake, Webhooks, Wish, broken_law, plan, settle,
 };
 use super::stage::{at, fresh, id, known, remote, wish, written};
 use crate::model::{ChannelId, CreateOutcome, Fault, NotSent, Phone, RemoteChannel, Transport};
@@ -159,6 +159,11 @@ impl Tape {
                     RefusedCall::Delete,
                 ]),
                 at: tape.time(),
+                words: "words".into(),
+            }),
+            setback: self.maybe(|tape| Setback {
+                at: tape.time(),
+                in_a_row: tape.pick(&[0, 1, 7, u32::MAX]),
                 words: "words".into(),
             }),
             qr_closed_at: self.maybe(Self::time),
