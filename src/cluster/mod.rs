@@ -4,6 +4,7 @@
 //! harm, compared before every write. Must never decide.
 //! Next: `controller::act` and `controller::channel` call these in the order that a plan fixes.
 
+pub mod access;
 pub mod events;
 pub mod grants;
 pub mod memory;
