@@ -52,6 +52,21 @@ struct Life {
 impl Drop for Life {
     fn drop(&mut self) {
         self.trap.kill();
+        if !std::thread::panicking() {
+            let ended = stage::secrecy::Ended {
+                plane: &stage::plane(),
+                simulator: &self.simulator,
+                namespace: &self.namespace,
+                log: &self.log,
+                kubeconfig: &self.kubeconfig,
+                stored: std::collections::BTreeSet::new(),
+            };
+            assert_eq!(
+                ended.secrets_that_were_told(),
+                Vec::<String>::new(),
+                "secrets were told"
+            );
+        }
     }
 }
 

@@ -53,11 +53,21 @@ where
                 Ok(Some(Event::Apply(object))) => tell(Change::Applied(object)),
                 Ok(Some(Event::Delete(object))) => tell(Change::Deleted(object)),
                 Ok(None) => return,
-                Err(error) => tracing::debug!(%error, "a watch was interrupted; it is started again"),
+                Err(error) => tracing::debug!(error = why(error), "a watch was interrupted; it is started again"),
             }
         }
     });
     store
+}
+
+/// Why a watch was interrupted, without the words of a parser, which quote what they could not read.
+fn why(error: watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => super::ClusterError::from(error).to_string(),
+        other => other.to_string(),
+    }
 }
 
 /// Drops the copy of the manifest that `kubectl apply` keeps.
