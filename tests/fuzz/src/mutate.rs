@@ -48,6 +48,13 @@ const COMMON: &[&[u8]] = &[
     b"\r\n",
 ];
 
+/// All words, a target's own and those for every target, in the form of libFuzzer.
+pub fn dictionary(words: &[&[u8]]) -> String {
+    let escaped = |word: &[u8]| word.iter().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
+    let all = words.iter().chain(COMMON);
+    all.map(|word| format!("\"{}\"\n", escaped(word))).collect()
+}
+
 /// No mutation makes an input longer than this.
 pub const LONGEST: usize = 64 << 10;
 
