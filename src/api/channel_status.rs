@@ -43,7 +43,7 @@ pub struct WazzupChannelStatus {
     pub name: Option<String>,
     /// The channel's URL, or its authorization URL while it is connecting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 2048))]
+    #[schemars(length(max = 4096))]
     pub url: Option<String>,
     /// WABA messaging tier.
     #[serde(default, skip_serializing_if = "Option::is_none")]

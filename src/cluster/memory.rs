@@ -61,7 +61,7 @@ fn ids(words: &[String]) -> Vec<ChannelId> {
 /// Writes the memory into a status.
 pub fn write(memory: &Memory, status: &mut WazzupChannelStatus) {
     status.channel_id = memory.channel_id.as_ref().map(ToString::to_string);
-    status.url = memory.url.as_ref().map(|url| url.chars().take(2_048).collect());
+    status.url.clone_from(&memory.url);
     let attempts = Attempts {
         reinits: i32::try_from(memory.reinits).unwrap_or(i32::MAX),
         last_reinit_at: memory.last_reinit_at.map(MicroTime),
@@ -206,7 +206,8 @@ mod tests {
             pairing_asked_for: Some(at(4_000)),
             pairing_given: true,
             link_at: Some(at(5_678)),
-            url: Some("https://x".into()),
+            // As long as a link may be: cut it leads nowhere.
+            url: Some(format!("https://x/{}", "y".repeat(4_086))),
             refusal: Some(Refusal {
                 call: RefusedCall::TwoFactor,
                 at: at(6_000),

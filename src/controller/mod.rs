@@ -34,3 +34,5 @@ mod validate;
 
 pub use context::Options;
 pub use run::{RunError, run};
+pub use status::status;
+pub use validate::wish;

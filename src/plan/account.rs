@@ -21,6 +21,10 @@ pub const EVENTS: [&str; 5] = [
     "channel.waba_tier_update",
 ];
 
+/// A status holds so many ids of rows, each of so many characters at most.
+const MOST_RECORDED: usize = 64;
+const LONGEST_RECORDED: usize = 128;
+
 /// Whether the rows have to be looked at in this pass, apart from the regular verification.
 pub fn needs_rows(deleting: bool, mode: WebhookMode, has_url: bool, known_rows: usize) -> bool {
     match mode {
@@ -197,6 +201,14 @@ fn ours<'a>(seen: &AccountSeen, rows: &'a [Row]) -> Vec<&'a Row> {
         .collect()
 }
 
+/// What the status records of our rows. What it cannot hold is found again under our own path; a status that the API server
+/// refuses would say nothing at all.
+fn recorded(ours: &[&Row]) -> Vec<String> {
+    let ids = ours.iter().map(|row| &row.id);
+    let fit = ids.filter(|id| id.chars().count() <= LONGEST_RECORDED);
+    fit.take(MOST_RECORDED).cloned().collect()
+}
+
 /// The subscription's part of a plan: what channels are told, and the condition (`None` for both: as before).
 fn subscription(seen: &AccountSeen, wish: AccountWish, plan: &mut AccountPlan) -> (Option<Webhooks>, Option<Fact>) {
     match wish.mode {
@@ -261,7 +273,7 @@ fn managed(
         .filter(|row| !kept.contains(&row.id))
         .map(|row| row.id.clone())
         .collect();
-    plan.rows = Some(ours.iter().map(|row| row.id.clone()).collect());
+    plan.rows = Some(recorded(&ours));
     if !missing.is_empty() {
         if wish.suspend {
             let why = "suspended: the subscription is incomplete and is left so";
@@ -292,8 +304,9 @@ fn managed(
 /// Rows from a time when the operator managed the subscription go.
 fn withdraw(seen: &AccountSeen, wish: AccountWish, plan: &mut AccountPlan) {
     if let Rows::Listed(rows) = &seen.rows {
-        let ids: Vec<String> = ours(seen, rows).iter().map(|row| row.id.clone()).collect();
-        plan.rows = Some(ids.clone());
+        let ours = ours(seen, rows);
+        let ids: Vec<String> = ours.iter().map(|row| row.id.clone()).collect();
+        plan.rows = Some(recorded(&ours));
         if !ids.is_empty() && !wish.suspend {
             plan.call = Some(AccountCall::Unsubscribe(ids));
             plan.again = Some(Duration::ZERO);

@@ -293,8 +293,14 @@ fn tape() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 128)
 }
 
+/// Worlds for each law; `LAW_CASES` says another number where the tests run a thousand times over (`make mutants`).
+fn cases() -> u32 {
+    let asked = std::env::var("LAW_CASES").ok();
+    asked.map_or(20_000, |asked| asked.parse().expect("LAW_CASES is a number"))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_plan_is_lawful_and_the_same_world_has_the_same_plan(tape in tape()) {
