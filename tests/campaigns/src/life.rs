@@ -375,20 +375,23 @@ impl Life {
     }
 }
 
-/// The rights that deploy/namespaced grants, bound in this namespace.
+/// The rights that deploy/namespaced grants, and those to the lease, bound in this namespace.
 async fn grant(client: &Client, namespace: &str) {
-    let text = std::fs::read_to_string(format!("{ROOT}/deploy/namespaced/role.yaml")).unwrap();
-    let role: Role = serde_saphyr::from_str(&text).unwrap();
     let roles: Api<Role> = Api::namespaced(client.clone(), namespace);
-    roles.create(&PostParams::default(), &role).await.unwrap();
-    let binding: RoleBinding = serde_json::from_value(json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "wazzup-operator"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role.name_any()},
-        "subjects": [{"kind": "ServiceAccount", "name": "wazzup-operator", "namespace": namespace}],
-    }))
-    .unwrap();
     let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), namespace);
-    bindings.create(&PostParams::default(), &binding).await.unwrap();
+    for file in ["namespaced/role.yaml", "role.yaml"] {
+        let text = std::fs::read_to_string(format!("{ROOT}/deploy/{file}")).unwrap();
+        // Of the file of the lease the Role alone: its binding is for another namespace.
+        let role: Role = serde_saphyr::from_str(text.split("\n---").next().unwrap_or_default()).unwrap();
+        roles.create(&PostParams::default(), &role).await.unwrap();
+        let binding: RoleBinding = serde_json::from_value(json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": role.name_any()},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role.name_any()},
+            "subjects": [{"kind": "ServiceAccount", "name": "wazzup-operator", "namespace": namespace}],
+        }))
+        .unwrap();
+        bindings.create(&PostParams::default(), &binding).await.unwrap();
+    }
 }
 
 /// A kubeconfig that leads to a proxy, which knows the token.
