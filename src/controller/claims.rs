@@ -77,21 +77,6 @@ impl Claims {
         }
     }
 
-    /// Forgets every object of a watched namespace (of all, when `None`) that is not in its list.
-    pub(super) fn retain(&self, namespace: Option<&str>, listed: &[WazzupChannel]) {
-        let known: std::collections::HashSet<String> = listed.iter().filter_map(ResourceExt::uid).collect();
-        let mut table = self.table();
-        let gone: Vec<String> = table
-            .entries
-            .iter()
-            .filter(|(uid, entry)| namespace.is_none_or(|watched| watched == entry.key.0) && !known.contains(*uid))
-            .map(|(uid, _)| uid.clone())
-            .collect();
-        for uid in gone {
-            table.drop_entry(&uid);
-        }
-    }
-
     /// Whether another object has the better claim to an id: one that has it in its status, then the older one.
     pub(super) fn held_by(&self, id: &ChannelId, uid: &str) -> Claim {
         let table = self.table();

@@ -13,5 +13,6 @@ mod login;
 mod report;
 mod settle;
 mod stage;
+mod timing;
 mod token;
 mod unanswered;

@@ -98,7 +98,8 @@ fn lines(body: Body) -> std::pin::Pin<Box<dyn Stream<Item = Line> + Send>> {
             }
         }
     });
-    Box::pin(whole)
+    // Whoever takes two at a time asks once more after the end.
+    Box::pin(whole.fuse())
 }
 
 /// Each line so much later than it came, however many are on their way.
