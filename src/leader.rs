@@ -26,6 +26,8 @@ const LEASE: Duration = Duration::from_secs(30);
 const RENEW_DEADLINE: Duration = Duration::from_secs(24);
 /// How often it renews, and others look.
 const RETRY: Duration = Duration::from_secs(3);
+/// How long one try may take: a call that gets no answer must leave time for another before the lease is given up.
+const TRY: Duration = Duration::from_secs(10);
 
 /// Whether this replica may change things at Wazzup, and until when.
 #[derive(Clone, Debug)]
@@ -108,7 +110,7 @@ impl Elector {
             since: clock::instant(),
         };
         loop {
-            if self.attempt(&mut sighting, RENEW_DEADLINE).await {
+            if self.attempt(&mut sighting, TRY).await {
                 return true;
             }
             tokio::select! {
@@ -162,7 +164,7 @@ impl Elector {
     /// One look and, where allowed, one write. What was begun late counts from its beginning.
     async fn attempt(&self, sighting: &mut Sighting, patience: Duration) -> bool {
         let started = clock::instant();
-        match tokio::time::timeout(patience, self.step(sighting)).await {
+        match tokio::time::timeout(patience.min(TRY), self.step(sighting)).await {
             Ok(Ok(true)) => {
                 self.fence.set(Until::Instant(started + RENEW_DEADLINE));
                 true

@@ -30,6 +30,7 @@ use crate::{
     plan::{
         Webhooks,
         account::{self, AccountCall, AccountPlan, AccountSeen, Token},
+        after_conflicts,
     },
     wazzup::{Lane, NewWebhook},
 };
@@ -61,6 +62,9 @@ async fn guarded(
         .await;
     let result = caught.unwrap_or_else(|_| Err(PassError::Internal("the pass panicked".to_owned())));
     context.metrics.pass("account", result.is_err());
+    if result.is_ok() {
+        context.conflicts.clear(account.uid());
+    }
     if let Err(PassError::Internal(why)) = &result
         && let Err(error) = account_status::say(context, account, &account::internal_error(why), None).await
     {
@@ -70,11 +74,13 @@ async fn guarded(
 }
 
 /// When a pass that failed is tried again.
-pub(super) fn after_error(account: &WazzupAccount, error: &PassError) -> Action {
+pub(super) fn after_error(account: &WazzupAccount, error: &PassError, context: &Context) -> Action {
     let (namespace, name) = key_of(account);
     tracing::debug!(namespace, account = name, %error, "a pass over an account ended early");
     match error {
-        PassError::Cluster(error) if error.is_conflict() => Action::requeue(Duration::from_millis(50)),
+        PassError::Cluster(error) if error.is_conflict() => {
+            Action::requeue(after_conflicts(context.conflicts.count(account.uid())))
+        }
         PassError::Internal(_) => {
             tracing::error!(namespace, account = name, %error, "a defect of the operator: nothing was done");
             Action::requeue(Duration::from_secs(900))

@@ -75,20 +75,6 @@ impl Claims {
         self.table().drop_entry(&channel.uid()?)
     }
 
-    /// Forgets every object of a watched namespace (of all, when `None`) that is not in its list. Returns those that hold
-    /// their channels from now on.
-    pub(super) fn retain(&self, namespace: Option<&str>, listed: &[WazzupChannel]) -> Vec<Key> {
-        let known: std::collections::HashSet<String> = listed.iter().filter_map(ResourceExt::uid).collect();
-        let mut table = self.table();
-        let gone: Vec<String> = table
-            .entries
-            .iter()
-            .filter(|(uid, entry)| namespace.is_none_or(|watched| watched == entry.key.0) && !known.contains(*uid))
-            .map(|(uid, _)| uid.clone())
-            .collect();
-        gone.iter().filter_map(|uid| table.drop_entry(uid)).collect()
-    }
-
     /// Whether another object has the better claim to an id: one that has it in its status, then the older one.
     pub(super) fn held_by(&self, id: &ChannelId, uid: &str) -> Claim {
         let table = self.table();
@@ -263,9 +249,6 @@ mod tests {
         claims.update(&holder);
         claims.update(&channel("young", "2026-02-01T00:00:00Z", Some("x"), None));
         let young = ("shop".to_owned(), "young".to_owned());
-        assert_eq!(claims.remove(&holder), Some(young.clone()));
-        claims.update(&holder);
-        let left = [channel("young", "2026-02-01T00:00:00Z", Some("x"), None)];
-        assert_eq!(claims.retain(None, &left), [young]);
+        assert_eq!(claims.remove(&holder), Some(young));
     }
 }

@@ -12,7 +12,7 @@ use super::{
     caches::{Caches, key_of},
     census, channel,
     claims::Claims,
-    context::{Context, Marks, Options},
+    context::{Conflicts, Context, Marks, Options},
     desk::Desks,
     hub::Hub,
     inbox::Receiver,
@@ -198,6 +198,7 @@ fn build(
         partners: Partners::default(),
         qr,
         marks: Marks::default(),
+        conflicts: Conflicts::default(),
         hashes: HashCache::default(),
         channels,
         accounts,
@@ -253,7 +254,7 @@ fn start_controllers(context: &Arc<Context>) -> JoinSet<()> {
         let recalls = recalls.clone();
         let passes = applier(
             move |object: Arc<WazzupAccount>, context| Box::pin(account::reconcile(object, context, recalls.clone())),
-            |object, error, _| account::after_error(&object, error),
+            |object, error, context| account::after_error(&object, error, &context),
             context.clone(),
             scope.accounts.clone(),
             queue.map(Ok::<_, std::convert::Infallible>),

@@ -41,6 +41,8 @@ pub struct Setting {
     pub leader_elect: bool,
     /// The operator's log filter.
     pub log: &'static str,
+    /// How long a wait lasts at most.
+    pub patience: Duration,
 }
 
 impl Default for Setting {
@@ -57,6 +59,7 @@ impl Default for Setting {
             replicas: 1,
             leader_elect: false,
             log: "info,wazzup_operator=debug",
+            patience: PATIENCE,
         }
     }
 }
@@ -310,7 +313,7 @@ impl Life {
     /// Waits for something; starts again whatever has died meanwhile.
     pub async fn wait<F: Future<Output = Result<(), String>>>(&self, what: &str, look: impl Fn() -> F) {
         let what = format!("{what} in {}", self.namespace);
-        eventually(&what, PATIENCE, || {
+        eventually(&what, self.setting.patience, || {
             self.tend();
             let seen = look();
             async move { seen.await.map_err(|seen| format!("{seen}\n{}", self.log_tail())) }

@@ -1,6 +1,9 @@
 //! What can happen to a message, and rules that say to which.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use super::{Side, watch::WatchFault};
 use crate::operator::Replica;
@@ -50,6 +53,22 @@ impl Reply {
     }
 }
 
+/// A place where an answer is kept, to be given again later as an older snapshot.
+#[derive(Debug, Clone, Default)]
+pub struct Shelf(Arc<Mutex<Option<Reply>>>);
+
+impl Shelf {
+    /// Keeps an answer; the first stays.
+    pub(super) fn put(&self, reply: &Reply) {
+        self.0.lock().unwrap().get_or_insert_with(|| reply.clone());
+    }
+
+    /// The answer that is kept.
+    pub(super) fn take(&self) -> Option<Reply> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
 /// What happens to a message.
 #[derive(Clone)]
 pub enum Fault {
@@ -79,6 +98,10 @@ pub enum Fault {
     Rewrite(Arc<dyn Fn(&mut Reply) + Send + Sync>),
     /// It arrives twice; the second answer is given.
     Replay,
+    /// Its answer is kept.
+    Keep(Shelf),
+    /// It never arrives; the answer that was kept is given, or the true one where none was.
+    Again(Shelf),
     /// The replica that sent it is killed.
     Kill(Moment),
     /// The replica that sent it stands still from then on, until it is told to go on.
@@ -103,6 +126,8 @@ impl std::fmt::Debug for Fault {
             Self::AnswerAfter(reply) => write!(f, "AnswerAfter({})", reply.status),
             Self::Rewrite(_) => f.write_str("Rewrite"),
             Self::Replay => f.write_str("Replay"),
+            Self::Keep(_) => f.write_str("Keep"),
+            Self::Again(_) => f.write_str("Again"),
             Self::Kill(moment) => write!(f, "Kill({moment:?})"),
             Self::Stop(moment) => write!(f, "Stop({moment:?})"),
             Self::Watch(fault) => write!(f, "Watch({fault:?})"),
@@ -158,6 +183,14 @@ impl Rule {
         Self {
             times: usize::MAX,
             ..Self::once(side, label, fault)
+        }
+    }
+
+    /// Harms every watch, of whatever kind, until the rules are cleared.
+    pub fn watches(fault: WatchFault) -> Self {
+        Self {
+            which: Which::Prefix("WATCH ".to_owned()),
+            ..Self::always(Side::Kubernetes, "", Fault::Watch(fault))
         }
     }
 

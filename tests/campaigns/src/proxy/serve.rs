@@ -1,6 +1,9 @@
 //! One connection after the other, one message after the other: meet a rule, forward, answer.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use axum::body::{Body, Bytes, to_bytes};
 use futures::StreamExt;
@@ -86,7 +89,16 @@ async fn pass(
         parts.uri.path(),
         parts.uri.query().unwrap_or_default(),
     );
-    let (number, fault) = wire.meet(side, &name, &asked.path_and_query, whose);
+    let accept = asked.headers.get(hyper::header::ACCEPT);
+    let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (number, fault) = wire.meet(side, &name, &asked.path_and_query, accept, whose);
+    // Dropped when the answer begins, and when the sender goes away before.
+    let _held = Held {
+        wire: wire.clone(),
+        number,
+        label: name.clone(),
+        since: Instant::now(),
+    };
     if wire.is_cut(side, whose) {
         while wire.is_cut(side, whose) {
             tokio::time::sleep(READ).await;
@@ -103,6 +115,20 @@ async fn pass(
     } else {
         answer
     })
+}
+
+/// Notes how long a message kept its sender waiting.
+struct Held {
+    wire: Wire,
+    number: usize,
+    label: String,
+    since: Instant,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.wire.over(self.number, &self.label, self.since.elapsed());
+    }
 }
 
 /// Does to a message what its fault says.
@@ -176,6 +202,15 @@ async fn meet(
             ask().await?.whole().await;
             ask().await.map(flowing)
         }
+        Fault::Keep(shelf) => {
+            let reply = ask().await?.whole().await;
+            shelf.put(&reply);
+            Ok(given(&reply))
+        }
+        Fault::Again(shelf) => match shelf.take() {
+            Some(reply) => Ok(given(&reply)),
+            None => ask().await.map(flowing),
+        },
         Fault::Kill(_) | Fault::Stop(_) => {
             if strike_down(fault, Moment::Before, replica) && matches!(fault, Fault::Kill(_)) {
                 return Err(Closed);
@@ -229,10 +264,11 @@ fn given(reply: &Reply) -> Response<Body> {
     with_body(reply, Body::from(reply.body.clone()))
 }
 
-/// A watch ends when its replica is cut off.
+/// A watch ends when its replica is cut off, or all watches are closed.
 fn cuttable(answer: Response<Body>, wire: Wire, side: Side, whose: Option<usize>) -> Response<Body> {
+    let closed = wire.watches_closed();
     let cut = async move {
-        while !wire.is_cut(side, whose) {
+        while !wire.is_cut(side, whose) && wire.watches_closed() == closed {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
