@@ -124,7 +124,10 @@ async fn write_note_surely(context: &Context, object: &WazzupChannel, note: &Not
     for _ in 0..8 {
         match notes::carry_out(&context.client, &object, note, false).await {
             Ok(written) => return Ok(written),
-            Err(error) if error.is_not_found() => return Ok(object),
+            Err(error) if error.is_not_found() => {
+                left_behind(context, &object, note).await;
+                return Ok(object);
+            }
             Err(error) => {
                 tracing::warn!(%error, "a note that follows a change at Wazzup could not be written; it is tried again");
                 if error.is_conflict()
@@ -139,6 +142,18 @@ async fn write_note_surely(context: &Context, object: &WazzupChannel, note: &Not
         }
     }
     Ok(notes::carry_out(&context.client, &object, note, false).await?)
+}
+
+/// The object vanished while its channel was being made, finalizer or not: the API server drops a finalizer that is written
+/// at the moment of a deletion. The channel is nobody's then, which the account shows, and is told.
+async fn left_behind(context: &Context, object: &WazzupChannel, note: &Note) {
+    let Note::RecordId(id) = note else { return };
+    context.claims.remove(object);
+    let why = format!(
+        "the object went while channel {id} was being made for it, and the channel is still at Wazzup: delete it there, or make a WazzupChannel with spec.channelId {id}"
+    );
+    tracing::warn!(namespace = object.namespace(), channel = object.name_any(), %id, "{why}");
+    context.announcer.say(object, true, "LeftBehind", &why).await;
 }
 
 /// What a call sends besides ids, fetched before anything is written.
