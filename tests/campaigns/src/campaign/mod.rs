@@ -1,6 +1,8 @@
 //! One file for each campaign: each makes the cells that it is asked for. `ALL` is the list that `make campaigns` runs.
 
 pub mod crash;
+pub mod many;
+pub mod storm;
 
 use crate::{Cell, Ground};
 
@@ -17,8 +19,25 @@ pub enum Scale {
 pub type Make = fn(Ground, Scale, u64) -> std::pin::Pin<Box<dyn Future<Output = Vec<Cell>> + Send>>;
 
 /// Every campaign, by its name, with what it does.
-pub const ALL: &[(&str, &str, Make)] = &[(
-    "C1",
-    "the operator is killed before, between and after each outgoing call of each flow",
-    |ground, scale, _| Box::pin(crash::cells(ground, scale)),
-)];
+pub const ALL: &[(&str, &str, Make)] = &[
+    (
+        "C1",
+        "the operator is killed before, between and after each outgoing call of each flow",
+        |ground, scale, _| Box::pin(crash::cells(ground, scale)),
+    ),
+    (
+        "C1p",
+        "the operator is killed around each step of each flow, and again around the next step after its restart",
+        |ground, scale, _| Box::pin(crash::pairs(ground, scale)),
+    ),
+    (
+        "C1m",
+        "the operator is killed 5 to 15 times at steps by chance over a backlog of all transports",
+        |ground, scale, seed| Box::pin(async move { many::cells(&ground, scale, seed) }),
+    ),
+    (
+        "C12",
+        "all faults on both sides by chance, then calm weather",
+        |ground, scale, seed| Box::pin(async move { storm::cells(&ground, scale, seed) }),
+    ),
+];
