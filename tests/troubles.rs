@@ -231,6 +231,53 @@ async fn an_operator_killed_after_the_create_makes_no_second_channel() {
 }
 
 #[tokio::test]
+async fn a_channel_whose_object_vanished_while_it_was_made_is_told_and_nobodys() {
+    let stage = Stage::set("vanished", Setting::default()).await;
+    stage.until_account("default", "Ready", "True", "Listed").await;
+    stage.simulator.fault(Fault::once(
+        "POST",
+        "/v2/channels",
+        Effect::Slow(std::time::Duration::from_secs(3)),
+    ));
+    stage.telegram("bot", "100:canary-bot-token").await;
+    eventually("the channel to be made", PATIENCE, || async {
+        if stage.remote().len() == 1 {
+            Ok(())
+        } else {
+            Err("not yet".to_owned())
+        }
+    })
+    .await;
+    // As the API server does when a finalizer is written while it deletes.
+    let none = kube::api::Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    let params = kube::api::PatchParams::default();
+    stage.channels().patch("bot", &params, &none).await.unwrap();
+    stage.delete("bot").await;
+    stage.until_gone("bot").await;
+    let id = stage.remote()[0].id.clone();
+    eventually("the channel to be told", PATIENCE, || async {
+        let status = stage
+            .accounts()
+            .get("default")
+            .await
+            .unwrap()
+            .status
+            .unwrap_or_default();
+        let listed = status.unmanaged_channels.iter().any(|one| one.id == id);
+        let events = stage
+            .kubectl(&["get", "events", "-o", "jsonpath={.items[*].reason}"])
+            .await;
+        if listed && events.contains("LeftBehind") {
+            Ok(())
+        } else {
+            Err(format!("{:?} {events}", status.unmanaged_channels))
+        }
+    })
+    .await;
+    assert_eq!(stage.remote().len(), 1, "nothing is deleted by itself");
+}
+
+#[tokio::test]
 async fn a_channel_is_adopted_by_id_and_left_when_its_object_goes() {
     let stage = Stage::set("adopt", Setting::default()).await;
     let id = stage

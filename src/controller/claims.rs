@@ -16,6 +16,17 @@ use crate::{
     plan::Claim,
 };
 
+/// What became of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Take {
+    /// The object has the id from now on.
+    New,
+    /// It had it before.
+    Known,
+    /// Another object was first.
+    TooLate,
+}
+
 #[derive(Default)]
 pub(super) struct Claims(Mutex<Table>);
 
@@ -58,15 +69,31 @@ impl Claims {
         table.put(&uid, entry)
     }
 
-    /// Claims an id for an object before the watch shows it.
-    pub(super) fn claim(&self, channel: &WazzupChannel, id: &ChannelId) {
-        let Some(uid) = channel.uid() else { return };
+    /// Claims an id for an object before the watch shows it; nothing is claimed when another object was first.
+    pub(super) fn take(&self, channel: &WazzupChannel, id: &ChannelId) -> Take {
+        let Some(uid) = channel.uid() else { return Take::TooLate };
         let entry = Entry {
             id: Some(id.clone()),
             local: true,
             intent: None,
             ..entry(channel, &uid)
         };
+        let mut table = self.table();
+        let known = table
+            .entries
+            .get(&uid)
+            .is_some_and(|before| before.id.as_ref() == Some(id));
+        if !known && table.others_claim(id, &uid) {
+            return Take::TooLate;
+        }
+        table.put(&uid, entry);
+        if known { Take::Known } else { Take::New }
+    }
+
+    /// Takes over what an object says of itself, and nothing that was claimed for it beyond that.
+    pub(super) fn written(&self, channel: &WazzupChannel) {
+        let Some(uid) = channel.uid() else { return };
+        let entry = entry(channel, &uid);
         self.table().put(&uid, entry);
     }
 
@@ -92,6 +119,11 @@ impl Claims {
     /// Whether any object claims an id.
     pub(super) fn is_claimed(&self, id: &ChannelId) -> bool {
         self.table().by_id.contains_key(id)
+    }
+
+    /// Whether another object than this one claims an id.
+    pub(super) fn is_anothers(&self, id: &ChannelId, uid: &str) -> bool {
+        self.table().others_claim(id, uid)
     }
 
     /// How many other objects have an unresolved create of a transport in such accounts.
@@ -142,6 +174,12 @@ impl Table {
             }
         }
         self.holder(&id).map(|(_, entry)| entry.key.clone())
+    }
+
+    fn others_claim(&self, id: &ChannelId, uid: &str) -> bool {
+        self.by_id
+            .get(id)
+            .is_some_and(|uids| uids.iter().any(|other| other != uid))
     }
 
     fn holder(&self, id: &ChannelId) -> Option<(&String, &Entry)> {
@@ -231,10 +269,22 @@ mod tests {
     }
 
     #[test]
+    fn of_two_searches_that_find_one_channel_the_first_has_it_until_it_lets_go() {
+        let claims = Claims::default();
+        let [one, two] = ["one", "two"].map(|name| channel(name, "2026-01-01T00:00:00Z", None, None));
+        assert_eq!(claims.take(&one, &id("x")), Take::New);
+        assert_eq!(claims.take(&one, &id("x")), Take::Known);
+        assert_eq!(claims.take(&two, &id("x")), Take::TooLate);
+        assert!(claims.is_anothers(&id("x"), "two") && !claims.is_anothers(&id("x"), "one"));
+        claims.written(&one);
+        assert_eq!(claims.take(&two, &id("x")), Take::New);
+    }
+
+    #[test]
     fn a_claim_made_here_outlives_a_stale_view_and_ends_with_its_object() {
         let claims = Claims::default();
         let object = channel("a", "2026-01-01T00:00:00Z", None, None);
-        claims.claim(&object, &id("x"));
+        assert_eq!(claims.take(&object, &id("x")), Take::New);
         claims.update(&object);
         assert!(claims.is_claimed(&id("x")));
         assert_eq!(claims.owner(&id("x")), Some(("shop".into(), "a".into())));

@@ -2,7 +2,7 @@
 //!
 //! `ground` is a control plane with the CRDs; `life` one namespace with a service, the proxies and one or more replicas;
 //! `proxy` records every message and does to it what a rule says; `operator` is a process that can be killed or stopped;
-//! `flow` plays what people do; `oracle` judges what is left; `cell` is one run with a verdict, `runner` runs many of them
+//! `flow` plays what people do with one object and `crowd` with many; `oracle` judges what is left; `cell` is one run with a verdict, `runner` runs many of them
 //! and prints the table; `campaign` has one file for each campaign. Must never be linked into the operator.
 
 #![allow(
@@ -18,6 +18,8 @@
 
 pub mod campaign;
 pub mod cell;
+pub mod chance;
+pub mod crowd;
 pub mod flow;
 pub mod ground;
 pub mod life;
@@ -27,6 +29,7 @@ pub mod proxy;
 pub mod runner;
 
 pub use cell::{Cell, Outcome};
+pub use chance::Chance;
 pub use flow::Flow;
 pub use ground::Ground;
 pub use life::{Life, Setting};

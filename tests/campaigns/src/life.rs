@@ -98,9 +98,18 @@ impl Drop for Life {
     }
 }
 
+/// A free port below those that the system gives to outgoing connections: one of them could take it while the operator
+/// is down between two starts.
 fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port()
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(97);
+    loop {
+        let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let port = 10_000 + u16::try_from(first.wrapping_add(next) % 20_000).unwrap_or(0);
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl Life {
@@ -180,6 +189,7 @@ impl Life {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
+        self.wire.starting();
         self.wire.replicas()[number].start(command);
         self.starts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }

@@ -2,6 +2,8 @@
 
 pub mod crash;
 pub mod kubernetes;
+pub mod many;
+pub mod storm;
 pub mod watches;
 
 use crate::{Cell, Ground};
@@ -34,6 +36,21 @@ pub const ALL: &[(&str, &str, Make)] = &[
         "C3k",
         "the API server answers wrongly, late, half or not at all at each Kubernetes call of the flows",
         |ground, scale, seed| Box::pin(kubernetes::cells(ground, scale, seed)),
+    ),
+    (
+        "C1p",
+        "the operator is killed around each step of each flow, and again around the next step after its restart",
+        |ground, scale, _| Box::pin(crash::pairs(ground, scale)),
+    ),
+    (
+        "C1m",
+        "the operator is killed 5 to 15 times at steps by chance over a backlog of all transports",
+        |ground, scale, seed| Box::pin(async move { many::cells(&ground, scale, seed) }),
+    ),
+    (
+        "C12",
+        "all faults on both sides by chance, then calm weather",
+        |ground, scale, seed| Box::pin(async move { storm::cells(&ground, scale, seed) }),
     ),
 ];
 

@@ -58,6 +58,20 @@ struct Ledger {
     rules: Vec<Rule>,
     cut: Vec<(Side, Option<usize>)>,
     watches_closed: usize,
+    /// What comes after a rule that has struck and a start: by the rule's place.
+    chains: Vec<(usize, Vec<Rule>)>,
+    /// What waits for the next start.
+    waiting: Vec<Vec<Rule>>,
+}
+
+impl Ledger {
+    /// The first of these applies from now on, each other from the start on that follows its forerunner's strike.
+    fn follow(&mut self, chain: Vec<Rule>) {
+        let mut chain = chain.into_iter();
+        let Some(first) = chain.next() else { return };
+        self.rules.push(first);
+        self.chains.push((self.rules.len() - 1, chain.collect()));
+    }
 }
 
 /// What all proxies of a life share: the record and the rules.
@@ -89,10 +103,26 @@ impl Wire {
         self.with(|ledger| ledger.rules.push(rule));
     }
 
+    /// Adds rules of which each applies only when the one before has struck and a replica was started since: kills in a row.
+    pub fn rules_in_turn(&self, rules: Vec<Rule>) {
+        self.with(|ledger| ledger.follow(rules));
+    }
+
+    /// A replica is being started.
+    pub(crate) fn starting(&self) {
+        self.with(|ledger| {
+            for chain in std::mem::take(&mut ledger.waiting) {
+                ledger.follow(chain);
+            }
+        });
+    }
+
     /// Takes all rules and partitions away: calm weather.
     pub fn calm(&self) {
         self.with(|ledger| {
             ledger.rules.clear();
+            ledger.chains.clear();
+            ledger.waiting.clear();
             ledger.cut.clear();
         });
     }
@@ -155,7 +185,8 @@ impl Wire {
     ) -> (usize, Option<Fault>) {
         self.with(|ledger| {
             let mut met = None;
-            for rule in &mut ledger.rules {
+            let mut by = None;
+            for (place, rule) in ledger.rules.iter_mut().enumerate() {
                 if !rule.matches(side, label) {
                     continue;
                 }
@@ -164,7 +195,12 @@ impl Wire {
                 } else if met.is_none() && rule.struck < rule.times {
                     rule.struck += 1;
                     met = Some(rule.fault.clone());
+                    by = Some(place);
                 }
+            }
+            if let Some(at) = ledger.chains.iter().position(|(place, _)| Some(*place) == by) {
+                let (_, rest) = ledger.chains.swap_remove(at);
+                ledger.waiting.push(rest);
             }
             ledger.messages.push(Message {
                 side,
