@@ -1,7 +1,7 @@
 //! Fault campaigns: the operator's own program, unchanged, between two proxies that record and harm what passes.
 //!
 //! `ground` is a control plane with the CRDs; `life` one namespace with a service, the proxies and one or more replicas;
-//! `proxy` records every message and does to it what a rule says; `operator` is a process that can be killed or stopped;
+//! `front` is the address of all replicas; `proxy` records every message and does to it what a rule says; `operator` is a process that can be killed or stopped;
 //! `flow` plays what people do; `oracle` judges what is left; `cell` is one run with a verdict, `runner` runs many of them
 //! and prints the table; `campaign` has one file for each campaign. Must never be linked into the operator.
 
@@ -19,6 +19,7 @@
 pub mod campaign;
 pub mod cell;
 pub mod flow;
+pub mod front;
 pub mod ground;
 pub mod life;
 pub mod operator;
@@ -28,6 +29,7 @@ pub mod runner;
 
 pub use cell::{Cell, Outcome};
 pub use flow::Flow;
+pub use front::Front;
 pub use ground::Ground;
 pub use life::{Life, Setting};
 pub use proxy::{Fault, Moment, Rule, Side, Wire};

@@ -1,6 +1,9 @@
 //! One file for each campaign: each makes the cells that it is asked for. `ALL` is the list that `make campaigns` runs.
 
 pub mod crash;
+pub mod leadership;
+pub mod replicas;
+mod replicas_stories;
 
 use crate::{Cell, Ground};
 
@@ -17,8 +20,15 @@ pub enum Scale {
 pub type Make = fn(Ground, Scale, u64) -> std::pin::Pin<Box<dyn Future<Output = Vec<Cell>> + Send>>;
 
 /// Every campaign, by its name, with what it does.
-pub const ALL: &[(&str, &str, Make)] = &[(
-    "C1",
-    "the operator is killed before, between and after each outgoing call of each flow",
-    |ground, scale, _| Box::pin(crash::cells(ground, scale)),
-)];
+pub const ALL: &[(&str, &str, Make)] = &[
+    (
+        "C1",
+        "the operator is killed before, between and after each outgoing call of each flow",
+        |ground, scale, _| Box::pin(crash::cells(ground, scale)),
+    ),
+    (
+        "C6",
+        "two replicas: the leader stands still, is cut off, loses its lease, is replaced; events reach the other one",
+        |ground, scale, _| Box::pin(replicas::cells(ground, scale)),
+    ),
+];

@@ -135,7 +135,7 @@ impl Wire {
         self.with(|ledger| {
             let mut met = None;
             for rule in &mut ledger.rules {
-                if !rule.matches(side, label) {
+                if !rule.matches(side, label, replica) {
                     continue;
                 }
                 if rule.skip > 0 {
