@@ -279,7 +279,8 @@ impl<S: Source, T: FnMut(Change<S::Object>) + Send> Keeper<S, T> {
 
     /// Takes over and tells what differs from the cache.
     async fn list_again(&mut self) -> Result<String, ClusterError> {
-        let (mut there, mut differs, mut version) = (HashSet::new(), Vec::new(), String::new());
+        let (mut there, mut differs, mut replaced) = (HashSet::new(), Vec::new(), Vec::new());
+        let mut version = String::new();
         let mut next = Some(None);
         while let Some(token) = next {
             let page = page(&self.source, self.labels.clone(), token).await?;
@@ -288,6 +289,8 @@ impl<S: Source, T: FnMut(Change<S::Object>) + Send> Keeper<S, T> {
             for object in page.items {
                 let key = ObjectRef::from_obj(&object);
                 let known = self.store.get(&key);
+                // One that was made anew under its name meanwhile is another object: the first one is told to be gone.
+                replaced.extend(known.clone().filter(|known| known.uid() != object.uid()));
                 if known.is_none_or(|known| known.resource_version() != object.resource_version()) {
                     differs.push(pruned(object, self.prune));
                 }
@@ -295,7 +298,8 @@ impl<S: Source, T: FnMut(Change<S::Object>) + Send> Keeper<S, T> {
             }
         }
         let gone = (self.store.state().into_iter()).filter(|known| !there.contains(&ObjectRef::from_obj(&**known)));
-        for object in gone.collect::<Vec<_>>() {
+        replaced.extend(gone);
+        for object in replaced {
             self.delete((*object).clone());
         }
         for object in differs {

@@ -28,9 +28,11 @@ struct Server {
     opened: Arc<Mutex<Vec<String>>>,
 }
 
+/// From version 100 on it is another object of the same name.
 fn object(name: &str, version: u32) -> ConfigMap {
+    let uid = format!("{name}-{}", version / 100);
     serde_json::from_value(
-        json!({"metadata": {"name": name, "namespace": "shop", "resourceVersion": version.to_string()}}),
+        json!({"metadata": {"name": name, "namespace": "shop", "uid": uid, "resourceVersion": version.to_string()}}),
     )
     .unwrap()
 }
@@ -106,13 +108,13 @@ const NEVER: Patience = Patience {
 #[tokio::test]
 async fn what_a_watch_loses_is_found_by_the_next_list_which_tells_nothing_else() {
     let server = Server::default();
-    *server.objects.lock().unwrap() = vec![("same", 1), ("changed", 2), ("gone", 3)];
+    *server.objects.lock().unwrap() = vec![("same", 1), ("changed", 2), ("gone", 3), ("again", 4)];
     let later = server.clone();
     tokio::spawn(async move {
         while later.lists.load(Ordering::Relaxed) == 0 {
             tokio::task::yield_now().await;
         }
-        *later.objects.lock().unwrap() = vec![("same", 1), ("changed", 7), ("new", 8)];
+        *later.objects.lock().unwrap() = vec![("same", 1), ("changed", 7), ("new", 8), ("again", 104)];
     });
     let patience = Patience {
         list_again: Duration::from_millis(500),
@@ -120,8 +122,17 @@ async fn what_a_watch_loses_is_found_by_the_next_list_which_tells_nothing_else()
     };
     let mut told = keep(&server, patience, Duration::from_secs(3)).await;
     assert!(server.lists.load(Ordering::Relaxed) >= 3);
-    assert_eq!(told.remove(0), "listed same1 changed2 gone3");
-    assert_eq!(told, ["deleted gone3", "applied changed7", "applied new8"]);
+    assert_eq!(told.remove(0), "listed same1 changed2 gone3 again4");
+    assert_eq!(
+        told,
+        [
+            "deleted again4",
+            "deleted gone3",
+            "applied changed7",
+            "applied new8",
+            "applied again104"
+        ]
+    );
 }
 
 #[tokio::test]

@@ -34,10 +34,12 @@ pub(super) async fn reconcile(channel: Arc<WazzupChannel>, context: Arc<Context>
 }
 
 async fn guarded(channel: &WazzupChannel, context: &Context) -> Result<Action, PassError> {
-    let caught = std::panic::AssertUnwindSafe(pass(channel, context))
-        .catch_unwind()
-        .await;
-    let result = caught.unwrap_or_else(|_| Err(PassError::Internal("the pass panicked".to_owned())));
+    let guarded = std::panic::AssertUnwindSafe(pass(channel, context)).catch_unwind();
+    // Nothing of a pass outlives the lease, its writes to Kubernetes included.
+    let result = match context.fence.within(guarded).await {
+        Some(caught) => caught.unwrap_or_else(|_| Err(PassError::Internal("the pass panicked".to_owned()))),
+        None => Err(PassError::NotLeading),
+    };
     context.metrics.pass("channel", result.is_err());
     if result.is_ok() {
         context.conflicts.clear(channel.uid());

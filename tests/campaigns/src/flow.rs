@@ -118,6 +118,14 @@ impl Flow {
     }
 }
 
+/// Whether a flow ends with an object that holds a channel.
+pub const fn judged_by_rest(flow: Flow) -> bool {
+    !matches!(
+        flow,
+        Flow::Adopt | Flow::Delete | Flow::DeleteWithChats | Flow::Retain | Flow::DeleteAccount
+    )
+}
+
 /// The object of every flow.
 pub const NAME: &str = "shop";
 const PHONE: &str = "79990000001";

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use wazzup_operator::api::{WazzupAccount, WazzupChannel, WazzupChannelStatus, condition};
 use wazzup_simulator::{Dialect, Options, Simulator, Timings, world::Channel};
 
-use crate::{Ground, Wire, ground::ROOT, operator::Replica};
+use crate::{Front, Ground, Wire, ground::ROOT, operator::Replica};
 
 /// Longer than the grace before a create is repeated, and than any pause of a flow.
 pub const PATIENCE: Duration = Duration::from_secs(240);
@@ -70,6 +70,8 @@ struct Seat {
     webhook_port: u16,
     metrics_port: u16,
     log: PathBuf,
+    /// Whether it is left as it is when it has ended.
+    retired: std::sync::atomic::AtomicBool,
 }
 
 /// One life. Its operators end with it.
@@ -87,6 +89,7 @@ pub struct Life {
     setting: Setting,
     program: PathBuf,
     seats: Vec<Seat>,
+    front: Option<Front>,
     starts: std::sync::atomic::AtomicUsize,
 }
 
@@ -143,6 +146,7 @@ impl Life {
                 webhook_port: free_port(),
                 metrics_port: free_port(),
                 log: plane.folder().join(format!("{namespace}-{number}.log")),
+                retired: std::sync::atomic::AtomicBool::new(false),
             });
         }
         Self {
@@ -153,6 +157,7 @@ impl Life {
             wazzup,
             setting,
             program: ground.operator.clone(),
+            front: front_of(&seats).await,
             seats,
             starts: std::sync::atomic::AtomicUsize::new(0),
         }
@@ -181,8 +186,7 @@ impl Life {
             .args(["--namespace", &self.namespace, "--leader-namespace", &self.namespace])
             .args(["--leader-elect", &self.setting.leader_elect.to_string()])
             .args(["--webhook-listen", &format!("127.0.0.1:{}", seat.webhook_port)])
-            // The service in front of the replicas is the first that lives: their shared address.
-            .args(["--webhook-url", &self.webhook_url(0)])
+            .args(["--webhook-url", &self.public_url()])
             .args(["--metrics-listen", &format!("127.0.0.1:{}", seat.metrics_port)])
             .args(["--allowed-api-hosts", self.wazzup.trim_start_matches("http://")])
             .args(["--log-format", "text"])
@@ -197,9 +201,28 @@ impl Life {
     /// Starts again whatever ended, as a kubelet would.
     pub fn tend(&self) {
         for (number, replica) in self.wire.replicas().iter().enumerate() {
-            if !replica.alive() {
+            if !replica.alive() && !self.seats[number].retired.load(std::sync::atomic::Ordering::Relaxed) {
                 self.start_replica(number);
             }
+        }
+    }
+
+    /// Whether a replica is started again when it has ended; at first all are.
+    pub fn retire(&self, number: usize, retired: bool) {
+        let flag = &self.seats[number].retired;
+        flag.store(retired, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// What stands before several replicas.
+    pub fn front(&self) -> &Front {
+        self.front.as_ref().unwrap()
+    }
+
+    /// The address that the service is given.
+    fn public_url(&self) -> String {
+        match &self.front {
+            Some(front) => front.url().to_owned(),
+            None => self.webhook_url(0),
         }
     }
 
@@ -386,6 +409,17 @@ impl Life {
             code.is_some_and(|code| world.scan(&code, phone, now).is_ok())
         })
     }
+}
+
+/// Several replicas are reached at one address, a single one at its own.
+async fn front_of(seats: &[Seat]) -> Option<Front> {
+    if seats.len() < 2 {
+        return None;
+    }
+    let urls = seats
+        .iter()
+        .map(|seat| format!("http://127.0.0.1:{}", seat.webhook_port));
+    Some(Front::before(urls.collect()).await)
 }
 
 /// The rights that deploy/namespaced grants, and those to the lease, bound in this namespace.

@@ -2,7 +2,10 @@
 
 pub mod crash;
 pub mod kubernetes;
+pub mod leadership;
 pub mod many;
+pub mod replicas;
+mod replicas_stories;
 pub mod storm;
 pub mod watches;
 
@@ -51,6 +54,11 @@ pub const ALL: &[(&str, &str, Make)] = &[
         "C12",
         "all faults on both sides by chance, then calm weather",
         |ground, scale, seed| Box::pin(async move { storm::cells(&ground, scale, seed) }),
+    ),
+    (
+        "C6",
+        "two replicas: the leader stands still, is cut off, loses its lease, is replaced; events reach the other one",
+        |ground, scale, _| Box::pin(replicas::cells(ground, scale)),
     ),
 ];
 

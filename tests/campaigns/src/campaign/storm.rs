@@ -126,6 +126,7 @@ fn change(life: &Life, chance: &mut Chance) {
             times: chance.between(1, 3),
             fault,
             struck: 0,
+            replica: None,
         });
     }
     if chance.percent(10) {

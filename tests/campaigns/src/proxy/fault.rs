@@ -153,6 +153,8 @@ pub enum Which {
 pub struct Rule {
     /// On which side; both when it is not said.
     pub side: Option<Side>,
+    /// Of which replica; all when it is not said.
+    pub replica: Option<usize>,
     /// Which messages.
     pub which: Which,
     /// How many matching messages pass unharmed first.
@@ -170,6 +172,7 @@ impl Rule {
     pub fn once(side: Side, label: &str, fault: Fault) -> Self {
         Self {
             side: Some(side),
+            replica: None,
             which: Which::Label(label.to_owned()),
             skip: 0,
             times: 1,
@@ -198,6 +201,7 @@ impl Rule {
     pub fn step(number: usize, fault: Fault) -> Self {
         Self {
             side: None,
+            replica: None,
             which: Which::Step,
             skip: number.saturating_sub(1),
             times: 1,
@@ -221,8 +225,18 @@ impl Rule {
         Self { times, ..self }
     }
 
-    pub(super) fn matches(&self, side: Side, label: &str) -> bool {
+    /// Only those of this replica.
+    #[must_use]
+    pub fn only(self, replica: usize) -> Self {
+        Self {
+            replica: Some(replica),
+            ..self
+        }
+    }
+
+    pub(super) fn matches(&self, side: Side, label: &str, replica: Option<usize>) -> bool {
         self.side.is_none_or(|wanted| wanted == side)
+            && self.replica.is_none_or(|wanted| Some(wanted) == replica)
             && match &self.which {
                 Which::Label(wanted) => wanted == label,
                 Which::Prefix(wanted) => label.starts_with(wanted.as_str()),

@@ -187,7 +187,7 @@ impl Wire {
             let mut met = None;
             let mut by = None;
             for (place, rule) in ledger.rules.iter_mut().enumerate() {
-                if !rule.matches(side, label) {
+                if !rule.matches(side, label, replica) {
                     continue;
                 }
                 if rule.skip > 0 {

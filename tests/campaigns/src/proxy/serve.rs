@@ -48,7 +48,7 @@ pub(super) async fn serve(wire: Wire, behind: Behind) -> String {
             tokio::spawn(async move {
                 let whose = match &behind {
                     Behind::Kubernetes { replica, .. } => Some(*replica),
-                    Behind::Wazzup { .. } => owner_of(&wire, peer),
+                    Behind::Wazzup { .. } => owner_of(&wire, peer).await,
                 };
                 let pass = service_fn(|request| pass(wire.clone(), behind.clone(), whose, request));
                 let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), pass).await;
@@ -59,14 +59,12 @@ pub(super) async fn serve(wire: Wire, behind: Behind) -> String {
 }
 
 /// The replica that holds the other end.
-fn owner_of(wire: &Wire, peer: SocketAddr) -> Option<usize> {
-    let replicas = wire.replicas();
-    match replicas.len() {
-        1 => Some(0),
-        _ => replicas
-            .iter()
-            .position(|replica| replica.pid().is_some_and(|pid| owner::owns(pid, peer))),
+async fn owner_of(wire: &Wire, peer: SocketAddr) -> Option<usize> {
+    if wire.replicas().len() == 1 {
+        return Some(0);
     }
+    let pids = || wire.replicas().iter().map(crate::operator::Replica::pid).collect();
+    owner::owner(pids, peer).await
 }
 
 async fn pass(
