@@ -89,7 +89,9 @@ impl Hub {
             Change::Listed(channels) => {
                 let heirs = claims.retain(namespace.as_deref(), &channels);
                 channels.iter().for_each(&applied);
-                heirs.iter().for_each(|heir| waiting.wake(heir));
+                for heir in &heirs {
+                    waiting.wake(heir);
+                }
             }
             Change::Deleted(channel) => {
                 // Who was told that it is held learns that it is free: nothing at Wazzup may ever change for it.
