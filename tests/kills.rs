@@ -20,7 +20,7 @@ fn ground() -> Ground {
     Ground::find(Path::new(env!("CARGO_BIN_EXE_wazzup-operator")))
 }
 
-/// Later repeats of a step may merge with others in each of three tries: those are told, and are few.
+/// Prints what came of all cells. Later repeats of a step may merge with others in each of three tries: those are told, and are few.
 async fn all_of(what: &str, cells: Vec<Cell>, may_skip: usize) {
     let results = runner::run(cells, AT_ONCE, |line| {
         if line.starts_with("FAILED") {

@@ -120,7 +120,7 @@ impl Crowd {
 
     /// One round of what people do: log in, choose, mend, delete. Whoever `chooses` knows what the service has made.
     pub async fn round(&self, life: &Life, chooses: bool) -> Vec<WazzupChannel> {
-        let objects = life.channels().list(&ListParams::default()).await.unwrap().items;
+        let objects = listed(life).await;
         let round = {
             let mut done = self.done.lock().unwrap();
             done.round += 1;
@@ -260,7 +260,7 @@ impl Crowd {
             judged
         })
         .await;
-        let objects = life.channels().list(&ListParams::default()).await.unwrap().items;
+        let objects = listed(life).await;
         let held: BTreeSet<String> = objects.iter().flat_map(ids_of).collect();
         let there: BTreeSet<String> = life.remote().into_iter().map(|channel| channel.id).collect();
         assert!(held.is_subset(&there), "held {held:?}, at the service {there:?}");
@@ -306,6 +306,16 @@ impl Crowd {
     }
 }
 
+/// The objects. An API server with hundreds of writers may answer late: nobody is interested in that here.
+async fn listed(life: &Life) -> Vec<WazzupChannel> {
+    let what = format!("a list of {}", life.namespace);
+    let list = control_plane::eventually(&what, crate::life::PATIENCE, || async {
+        let found = life.channels().list(&ListParams::default()).await;
+        found.map_err(|error| error.to_string())
+    });
+    list.await.items
+}
+
 /// Deletes an object as it was seen. Without that condition the API server may drop a finalizer that is written at the
 /// same moment; what the operator makes of that is shown in `tests/troubles.rs`.
 async fn leave(life: &Life, object: &WazzupChannel) {
@@ -316,7 +326,8 @@ async fn leave(life: &Life, object: &WazzupChannel) {
     let params = DeleteParams::default().preconditions(seen);
     match life.channels().delete(&object.name_any(), &params).await {
         Ok(_) => {}
-        Err(kube::Error::Api(status)) if [404, 409].contains(&status.code) => {}
+        // Somebody was faster, or it is done in the next round.
+        Err(kube::Error::Api(status)) if [404, 409, 504].contains(&status.code) => {}
         Err(error) => panic!("{}: {error}", object.name_any()),
     }
 }
@@ -330,7 +341,7 @@ async fn annotate(life: &Life, member: &Member, annotation: &str, value: &str) {
         .await
     {
         Ok(_) => {}
-        Err(kube::Error::Api(status)) if status.code == 404 => {}
+        Err(kube::Error::Api(status)) if [404, 504].contains(&status.code) => {}
         Err(error) => panic!("{}: {error}", member.name),
     }
 }

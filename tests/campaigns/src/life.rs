@@ -3,7 +3,7 @@
 use std::{
     path::PathBuf,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use control_plane::eventually;
@@ -23,6 +23,9 @@ use crate::{Front, Ground, Wire, ground::ROOT, operator::Replica};
 
 /// Longer than the grace before a create is repeated, and than any pause of a flow.
 pub const PATIENCE: Duration = Duration::from_secs(240);
+/// So long a wait asks every 50 ms, then with this pause more.
+const BRISK: Duration = Duration::from_secs(3);
+const UNHURRIED: Duration = Duration::from_millis(300);
 /// The account at the service.
 pub const ACCOUNT: &str = "12345678";
 /// Its token.
@@ -346,10 +349,18 @@ impl Life {
     /// Waits for something; starts again whatever has died meanwhile.
     pub async fn wait<F: Future<Output = Result<(), String>>>(&self, what: &str, look: impl Fn() -> F) {
         let what = format!("{what} in {}", self.namespace);
+        let begun = Instant::now();
         eventually(&what, self.setting.patience, || {
             self.tend();
             let seen = look();
-            async move { seen.await.map_err(|seen| format!("{seen}\n{}", self.log_tail())) }
+            async move {
+                let seen = seen.await.map_err(|seen| format!("{seen}\n{}", self.log_tail()));
+                // Many lives wait for minutes side by side: whoever waits long asks less often.
+                if seen.is_err() && begun.elapsed() > BRISK {
+                    tokio::time::sleep(UNHURRIED).await;
+                }
+                seen
+            }
         })
         .await;
     }
