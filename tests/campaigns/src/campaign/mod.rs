@@ -2,6 +2,7 @@
 
 pub mod crash;
 pub mod kubernetes;
+pub mod lifecycle;
 pub mod watches;
 
 use crate::{Cell, Ground};
@@ -34,6 +35,11 @@ pub const ALL: &[(&str, &str, Make)] = &[
         "C3k",
         "the API server answers wrongly, late, half or not at all at each Kubernetes call of the flows",
         |ground, scale, seed| Box::pin(kubernetes::cells(ground, scale, seed)),
+    ),
+    (
+        "C5",
+        "objects, Secrets, namespaces, kinds and channels come and go at the worst time",
+        |ground, scale, seed| Box::pin(lifecycle::cells(ground, scale, seed)),
     ),
 ];
 
