@@ -3,6 +3,7 @@
 pub mod crash;
 pub mod kubernetes;
 pub mod lifecycle;
+pub mod tenants;
 pub mod watches;
 
 use crate::{Cell, Ground};
@@ -40,6 +41,11 @@ pub const ALL: &[(&str, &str, Make)] = &[
         "C5",
         "objects, Secrets, namespaces, kinds and channels come and go at the worst time",
         |ground, scale, seed| Box::pin(lifecycle::cells(ground, scale, seed)),
+    ),
+    (
+        "C8",
+        "tenants flood what they share with bad, busy, large and many objects",
+        |ground, scale, _| Box::pin(tenants::cells(ground, scale)),
     ),
 ];
 
