@@ -22,6 +22,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{ClusterError, secrets, within};
+use crate::api::names;
 
 /// Objects on one page of a list.
 const PAGE: u32 = 500;
@@ -359,11 +360,12 @@ fn jitter() -> f64 {
     0.9 + 0.2 * f64::from(secrets::random::<1>()[0]) / 255.0
 }
 
-/// Drops the copy of the manifest that `kubectl apply` keeps.
-pub fn prune_last_applied<K: ResourceExt>(object: &mut K) {
-    object
-        .annotations_mut()
-        .remove("kubectl.kubernetes.io/last-applied-configuration");
+/// Drops annotations and labels that are not ours: whoever may edit an object could fill the cache with them, and `kubectl
+/// apply` keeps a copy of the manifest there.
+pub fn prune_foreign<K: ResourceExt>(object: &mut K) {
+    let ours = |name: &str| name.starts_with(names::PREFIX) || name == names::MANAGED_BY;
+    object.annotations_mut().retain(|name, _| ours(name));
+    object.labels_mut().retain(|name, _| ours(name));
 }
 
 #[cfg(test)]

@@ -177,3 +177,20 @@ async fn events_are_told_in_order_and_410_leads_to_a_list() {
     assert_eq!(server.lists.load(Ordering::Relaxed), 2);
     assert_eq!(*server.opened.lock().unwrap(), ["10", "10"]);
 }
+
+#[test]
+fn what_others_write_on_an_object_takes_no_place_in_the_cache() {
+    let mut object: ConfigMap = serde_json::from_value(json!({"metadata": {
+        "name": "a",
+        "annotations": {"wazzup24.com/channel-id": "x", "kubectl.kubernetes.io/last-applied-configuration": "{}", "big": "y"},
+        "labels": {"app.kubernetes.io/managed-by": "wazzup-operator", "wazzup24.com/channel": "a", "team": "z"},
+    }}))
+    .unwrap();
+    prune_foreign(&mut object);
+    let names = |all: &std::collections::BTreeMap<String, String>| all.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(object.annotations()), ["wazzup24.com/channel-id"]);
+    assert_eq!(
+        names(object.labels()),
+        ["app.kubernetes.io/managed-by", "wazzup24.com/channel"]
+    );
+}

@@ -46,6 +46,9 @@ pub struct Setting {
     pub log: &'static str,
     /// How long a wait lasts at most.
     pub patience: Duration,
+    /// Whether the rights are those of deploy/clusterrole.yaml, held by a service account of another namespace: they outlive
+    /// the namespace, and reach to kinds and namespaces.
+    pub cluster_rights: bool,
 }
 
 impl Default for Setting {
@@ -63,6 +66,7 @@ impl Default for Setting {
             leader_elect: false,
             log: "info,wazzup_operator=debug",
             patience: PATIENCE,
+            cluster_rights: false,
         }
     }
 }
@@ -131,14 +135,21 @@ impl Life {
         })
         .await;
         simulator.with(|world, _| world.add_account(ACCOUNT, TOKEN));
-        grant(&client, &namespace).await;
+        let home = if setting.cluster_rights {
+            let home = plane.namespace("home").await.unwrap();
+            grant_everywhere(ground, &home).await;
+            home
+        } else {
+            grant(&client, &namespace).await;
+            namespace.clone()
+        };
         let wire = Wire::default();
         let wazzup = wire.before_wazzup(simulator.url()).await;
         let mut seats = Vec::new();
         for _ in 0..setting.replicas {
             let number = wire.add(Replica::default());
             let rights = plane
-                .client_for_service_account(&namespace, "wazzup-operator")
+                .client_for_service_account(&home, "wazzup-operator")
                 .await
                 .unwrap();
             let url = wire.before_kubernetes(rights, number).await;
@@ -450,6 +461,30 @@ async fn grant(client: &Client, namespace: &str) {
         .unwrap();
         bindings.create(&PostParams::default(), &binding).await.unwrap();
     }
+}
+
+/// The rights that deploy/ grants everywhere, for the service account of this namespace.
+async fn grant_everywhere(ground: &Ground, home: &str) {
+    let plane = ground.plane.clone();
+    let home = home.to_owned();
+    let granting = tokio::task::spawn_blocking(move || {
+        let account = format!("--serviceaccount={home}:wazzup-operator");
+        let role = format!("{ROOT}/deploy/clusterrole.yaml");
+        for arguments in [
+            &["apply", "--server-side", "--force-conflicts", "-f", &role][..],
+            &[
+                "create",
+                "clusterrolebinding",
+                &home,
+                "--clusterrole=wazzup-operator",
+                &account,
+            ][..],
+        ] {
+            let ran = plane.kubectl(arguments).unwrap();
+            assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        }
+    });
+    granting.await.unwrap();
 }
 
 /// A kubeconfig that leads to a proxy, which knows the token.

@@ -3,10 +3,12 @@
 pub mod crash;
 pub mod kubernetes;
 pub mod leadership;
+pub mod lifecycle;
 pub mod many;
 pub mod replicas;
 mod replicas_stories;
 pub mod storm;
+pub mod tenants;
 pub mod watches;
 
 use crate::{Cell, Ground};
@@ -59,6 +61,16 @@ pub const ALL: &[(&str, &str, Make)] = &[
         "C6",
         "two replicas: the leader stands still, is cut off, loses its lease, is replaced; events reach the other one",
         |ground, scale, _| Box::pin(replicas::cells(ground, scale)),
+    ),
+    (
+        "C5",
+        "objects, Secrets, namespaces, kinds and channels come and go at the worst time",
+        |ground, scale, seed| Box::pin(lifecycle::cells(ground, scale, seed)),
+    ),
+    (
+        "C8",
+        "tenants flood what they share with bad, busy, large and many objects",
+        |ground, scale, _| Box::pin(tenants::cells(ground, scale)),
     ),
 ];
 
