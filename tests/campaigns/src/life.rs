@@ -41,6 +41,8 @@ pub struct Setting {
     pub leader_elect: bool,
     /// The operator's log filter.
     pub log: &'static str,
+    /// Hosts besides the service's that the operator may ask, joined by commas.
+    pub more_hosts: String,
 }
 
 impl Default for Setting {
@@ -57,6 +59,7 @@ impl Default for Setting {
             replicas: 1,
             leader_elect: false,
             log: "info,wazzup_operator=debug",
+            more_hosts: String::new(),
         }
     }
 }
@@ -81,6 +84,8 @@ pub struct Life {
     pub wire: Wire,
     /// The service's address as the operator knows it.
     pub wazzup: String,
+    /// The proxy's own host, whatever `wazzup` is changed to.
+    proxy: String,
     setting: Setting,
     program: PathBuf,
     seats: Vec<Seat>,
@@ -138,6 +143,7 @@ impl Life {
             namespace,
             simulator,
             wire,
+            proxy: wazzup.trim_start_matches("http://").to_owned(),
             wazzup,
             setting,
             program: ground.operator.clone(),
@@ -172,13 +178,19 @@ impl Life {
             // The service in front of the replicas is the first that lives: their shared address.
             .args(["--webhook-url", &self.webhook_url(0)])
             .args(["--metrics-listen", &format!("127.0.0.1:{}", seat.metrics_port)])
-            .args(["--allowed-api-hosts", self.wazzup.trim_start_matches("http://")])
+            .args(["--allowed-api-hosts", &self.hosts()])
             .args(["--log-format", "text"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
         self.wire.replicas()[number].start(command);
         self.starts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// The hosts that the operator may ask: the proxy's, what stands in front of it, and what the setting adds.
+    fn hosts(&self) -> String {
+        let own = self.wazzup.split_once("://").map_or("", |(_, host)| host);
+        format!("{own},{},{}", self.proxy, self.setting.more_hosts)
     }
 
     /// Starts again whatever ended, as a kubelet would.

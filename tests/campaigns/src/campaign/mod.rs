@@ -1,6 +1,7 @@
 //! One file for each campaign: each makes the cells that it is asked for. `ALL` is the list that `make campaigns` runs.
 
 pub mod crash;
+pub mod service;
 
 use crate::{Cell, Ground};
 
@@ -17,8 +18,15 @@ pub enum Scale {
 pub type Make = fn(Ground, Scale, u64) -> std::pin::Pin<Box<dyn Future<Output = Vec<Cell>> + Send>>;
 
 /// Every campaign, by its name, with what it does.
-pub const ALL: &[(&str, &str, Make)] = &[(
-    "C1",
-    "the operator is killed before, between and after each outgoing call of each flow",
-    |ground, scale, _| Box::pin(crash::cells(ground, scale)),
-)];
+pub const ALL: &[(&str, &str, Make)] = &[
+    (
+        "C1",
+        "the operator is killed before, between and after each outgoing call of each flow",
+        |ground, scale, _| Box::pin(crash::cells(ground, scale)),
+    ),
+    (
+        "C3s",
+        "whatever can come of a call to the service, at every place where one is made",
+        |ground, scale, seed| Box::pin(service::cells(ground, scale, seed)),
+    ),
+];
