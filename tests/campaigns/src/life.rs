@@ -49,6 +49,8 @@ pub struct Setting {
     /// Whether the rights are those of deploy/clusterrole.yaml, held by a service account of another namespace: they outlive
     /// the namespace, and reach to kinds and namespaces.
     pub cluster_rights: bool,
+    /// Hosts besides the service's that the operator may ask, joined by commas.
+    pub more_hosts: String,
 }
 
 impl Default for Setting {
@@ -67,6 +69,7 @@ impl Default for Setting {
             log: "info,wazzup_operator=debug",
             patience: PATIENCE,
             cluster_rights: false,
+            more_hosts: String::new(),
         }
     }
 }
@@ -93,6 +96,8 @@ pub struct Life {
     pub wire: Wire,
     /// The service's address as the operator knows it.
     pub wazzup: String,
+    /// The proxy's own host, whatever `wazzup` is changed to.
+    proxy: String,
     setting: Setting,
     program: PathBuf,
     seats: Vec<Seat>,
@@ -168,6 +173,7 @@ impl Life {
             namespace,
             simulator,
             wire,
+            proxy: wazzup.trim_start_matches("http://").to_owned(),
             wazzup,
             setting,
             program: ground.operator.clone(),
@@ -202,7 +208,7 @@ impl Life {
             .args(["--webhook-listen", &format!("127.0.0.1:{}", seat.webhook_port)])
             .args(["--webhook-url", &self.public_url()])
             .args(["--metrics-listen", &format!("127.0.0.1:{}", seat.metrics_port)])
-            .args(["--allowed-api-hosts", self.wazzup.trim_start_matches("http://")])
+            .args(["--allowed-api-hosts", &self.hosts()])
             .args(["--log-format", "text"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -210,6 +216,12 @@ impl Life {
         self.wire.starting();
         self.wire.replicas()[number].start(command);
         self.starts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// The hosts that the operator may ask: the proxy's, what stands in front of it, and what the setting adds.
+    fn hosts(&self) -> String {
+        let own = self.wazzup.split_once("://").map_or("", |(_, host)| host);
+        format!("{own},{},{}", self.proxy, self.setting.more_hosts)
     }
 
     /// Starts again whatever ended, as a kubelet would.

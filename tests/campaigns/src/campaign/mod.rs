@@ -7,6 +7,7 @@ pub mod lifecycle;
 pub mod many;
 pub mod replicas;
 mod replicas_stories;
+pub mod service;
 pub mod storm;
 pub mod tenants;
 pub mod watches;
@@ -71,6 +72,11 @@ pub const ALL: &[(&str, &str, Make)] = &[
         "C8",
         "tenants flood what they share with bad, busy, large and many objects",
         |ground, scale, _| Box::pin(tenants::cells(ground, scale)),
+    ),
+    (
+        "C3s",
+        "whatever can come of a call to the service, at every place where one is made",
+        |ground, scale, seed| Box::pin(service::cells(ground, scale, seed)),
     ),
 ];
 
