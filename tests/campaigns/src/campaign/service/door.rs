@@ -131,7 +131,7 @@ mod tests {
         door.shut();
         control_plane::eventually("a refusal", Duration::from_secs(60), || async {
             match knock().await {
-                Ok(_) => Err("still open"),
+                Ok(_) => Err("still open".to_owned()),
                 Err(_) => Ok(()),
             }
         })
@@ -139,7 +139,11 @@ mod tests {
         door.open().await;
         assert!(knock().await.is_ok());
         control_plane::eventually("a visit", Duration::from_secs(60), || async {
-            if trap.visits() > 0 { Ok(()) } else { Err("none yet") }
+            if trap.visits() > 0 {
+                Ok(())
+            } else {
+                Err("none yet".to_owned())
+            }
         })
         .await;
     }
