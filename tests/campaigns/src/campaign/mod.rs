@@ -8,9 +8,11 @@ pub mod many;
 pub mod replicas;
 mod replicas_stories;
 pub mod service;
+pub mod sizes;
 pub mod storm;
 pub mod tenants;
 pub mod watches;
+pub mod webhooks;
 
 use crate::{Cell, Ground};
 
@@ -77,6 +79,16 @@ pub const ALL: &[(&str, &str, Make)] = &[
         "C3s",
         "whatever can come of a call to the service, at every place where one is made",
         |ground, scale, seed| Box::pin(service::cells(ground, scale, seed)),
+    ),
+    (
+        "C4",
+        "events twice, late, early, for nobody and in any order; requests that are none; a flood",
+        |ground, scale, seed| Box::pin(webhooks::cells(ground, scale, seed)),
+    ),
+    (
+        "C7",
+        "what is too large, too long or of an odd form, in events and answers",
+        |ground, scale, seed| Box::pin(sizes::cells(ground, scale, seed)),
     ),
 ];
 
