@@ -117,7 +117,7 @@ impl Life {
     pub async fn begin(ground: &Ground, name: &str, setting: Setting) -> Self {
         let plane = &ground.plane;
         let client = plane.client().await.unwrap();
-        let namespace = plane.namespace(name).await.unwrap();
+        let namespace = patiently("a namespace", || plane.namespace(name)).await;
         let simulator = Simulator::start(Options {
             dialect: setting.dialect,
             timings: setting.timings,
@@ -131,10 +131,10 @@ impl Life {
         let mut seats = Vec::new();
         for _ in 0..setting.replicas {
             let number = wire.add(Replica::default());
-            let rights = plane
-                .client_for_service_account(&namespace, "wazzup-operator")
-                .await
-                .unwrap();
+            let rights = patiently("rights", || {
+                plane.client_for_service_account(&namespace, "wazzup-operator")
+            })
+            .await;
             let url = wire.before_kubernetes(rights, number).await;
             let kubeconfig = plane.folder().join(format!("kubeconfig-{namespace}-{number}"));
             std::fs::write(&kubeconfig, kubeconfig_text(&url, &namespace)).unwrap();
@@ -194,10 +194,11 @@ impl Life {
         self.starts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
 
-    /// Starts again whatever ended, as a kubelet would.
+    /// Starts again whatever ended, as a kubelet would. The last writes of the dead have landed by then: without an election
+    /// nothing else keeps two processes apart, with one the lease does.
     pub fn tend(&self) {
         for (number, replica) in self.wire.replicas().iter().enumerate() {
-            if !replica.alive() {
+            if !replica.alive() && !self.wire.is_flying(number) {
                 self.start_replica(number);
             }
         }
@@ -253,11 +254,9 @@ impl Life {
     /// Makes or replaces a Secret's values.
     pub async fn secret(&self, name: &str, values: Value) {
         let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values});
+        let (secrets, secret) = (self.secrets(), Patch::Apply(secret));
         let params = PatchParams::apply("story").force();
-        self.secrets()
-            .patch(name, &params, &Patch::Apply(secret))
-            .await
-            .unwrap();
+        patiently("a Secret", || secrets.patch(name, &params, &secret)).await;
     }
 
     /// The account `default` with a ready token.
@@ -278,8 +277,9 @@ impl Life {
         let account = json!({
             "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupAccount", "metadata": {"name": "default"}, "spec": spec,
         });
+        let (accounts, params) = (self.accounts(), PostParams::default());
         let account = serde_json::from_value(account).unwrap();
-        self.accounts().create(&PostParams::default(), &account).await.unwrap();
+        patiently("an account", || made(accounts.create(&params, &account))).await;
     }
 
     /// A channel with this spec.
@@ -287,8 +287,9 @@ impl Life {
         let channel = json!({
             "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupChannel", "metadata": {"name": name}, "spec": spec,
         });
+        let (channels, params) = (self.channels(), PostParams::default());
         let channel = serde_json::from_value(channel).unwrap();
-        self.channels().create(&PostParams::default(), &channel).await.unwrap();
+        patiently("a channel", || made(channels.create(&params, &channel))).await;
     }
 
     /// A telegram channel with a Secret of its own.
@@ -302,15 +303,14 @@ impl Life {
     /// Sets an annotation of ours on a channel.
     pub async fn annotate(&self, name: &str, annotation: &str, value: &str) {
         let patch = json!({"metadata": {"annotations": {format!("wazzup24.com/{annotation}"): value}}});
-        self.channels()
-            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
-            .await
-            .unwrap();
+        let (channels, params, patch) = (self.channels(), PatchParams::default(), Patch::Merge(patch));
+        patiently("an annotation", || channels.patch(name, &params, &patch)).await;
     }
 
     /// The status of a channel; empty while there is none.
     pub async fn status(&self, name: &str) -> WazzupChannelStatus {
-        let found = self.channels().get_opt(name).await.unwrap();
+        let channels = self.channels();
+        let found = patiently("a channel", || channels.get_opt(name)).await;
         found.and_then(|channel| channel.status).unwrap_or_default()
     }
 
@@ -373,7 +373,8 @@ impl Life {
     /// Waits until a channel's object is gone.
     pub async fn until_gone(&self, name: &str) {
         self.wait(&format!("{name} to be gone"), || async {
-            match self.channels().get_opt(name).await.unwrap() {
+            let channels = self.channels();
+            match patiently("a channel", || channels.get_opt(name)).await {
                 None => Ok(()),
                 Some(found) => Err(format!("{:?} {:?}", found.finalizers(), found.status)),
             }
@@ -396,12 +397,31 @@ impl Life {
     }
 }
 
+/// An administrator's call, again while it fails: a machine with hundreds of lives lets some of them wait too long.
+async fn patiently<T, E: std::fmt::Display, F: Future<Output = Result<T, E>>>(what: &str, call: impl Fn() -> F) -> T {
+    eventually(what, PATIENCE, || {
+        let call = call();
+        async move { call.await.map_err(|error| error.to_string()) }
+    })
+    .await
+}
+
+/// Something that an earlier try has made is there.
+async fn made<T>(create: impl Future<Output = Result<T, kube::Error>>) -> Result<(), kube::Error> {
+    match create.await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// The rights that deploy/namespaced grants, bound in this namespace.
 async fn grant(client: &Client, namespace: &str) {
     let text = std::fs::read_to_string(format!("{ROOT}/deploy/namespaced/role.yaml")).unwrap();
     let role: Role = serde_saphyr::from_str(&text).unwrap();
     let roles: Api<Role> = Api::namespaced(client.clone(), namespace);
-    roles.create(&PostParams::default(), &role).await.unwrap();
+    let params = PostParams::default();
+    patiently("a Role", || made(roles.create(&params, &role))).await;
     let binding: RoleBinding = serde_json::from_value(json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "wazzup-operator"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role.name_any()},
@@ -409,7 +429,7 @@ async fn grant(client: &Client, namespace: &str) {
     }))
     .unwrap();
     let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), namespace);
-    bindings.create(&PostParams::default(), &binding).await.unwrap();
+    patiently("a RoleBinding", || made(bindings.create(&params, &binding))).await;
 }
 
 /// A kubeconfig that leads to a proxy, which knows the token.
