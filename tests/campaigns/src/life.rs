@@ -132,7 +132,7 @@ impl Life {
     pub async fn begin(ground: &Ground, name: &str, setting: Setting) -> Self {
         let plane = &ground.plane;
         let client = plane.client().await.unwrap();
-        let namespace = plane.namespace(name).await.unwrap();
+        let namespace = patiently("a namespace", || plane.namespace(name)).await;
         let simulator = Simulator::start(Options {
             dialect: setting.dialect,
             timings: setting.timings,
@@ -153,10 +153,7 @@ impl Life {
         let mut seats = Vec::new();
         for _ in 0..setting.replicas {
             let number = wire.add(Replica::default());
-            let rights = plane
-                .client_for_service_account(&home, "wazzup-operator")
-                .await
-                .unwrap();
+            let rights = patiently("rights", || plane.client_for_service_account(&home, "wazzup-operator")).await;
             let url = wire.before_kubernetes(rights, number).await;
             let kubeconfig = plane.folder().join(format!("kubeconfig-{namespace}-{number}"));
             std::fs::write(&kubeconfig, kubeconfig_text(&url, &namespace)).unwrap();
@@ -224,10 +221,12 @@ impl Life {
         format!("{own},{},{}", self.proxy, self.setting.more_hosts)
     }
 
-    /// Starts again whatever ended, as a kubelet would.
+    /// Starts again whatever ended, as a kubelet would. The last writes of the dead have landed by then: without an election
+    /// nothing else keeps two processes apart, with one the lease does.
     pub fn tend(&self) {
         for (number, replica) in self.wire.replicas().iter().enumerate() {
-            if !replica.alive() && !self.seats[number].retired.load(std::sync::atomic::Ordering::Relaxed) {
+            let retired = self.seats[number].retired.load(std::sync::atomic::Ordering::Relaxed);
+            if !retired && !replica.alive() && !self.wire.is_flying(number) {
                 self.start_replica(number);
             }
         }
@@ -302,11 +301,9 @@ impl Life {
     /// Makes or replaces a Secret's values.
     pub async fn secret(&self, name: &str, values: Value) {
         let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values});
+        let (secrets, secret) = (self.secrets(), Patch::Apply(secret));
         let params = PatchParams::apply("story").force();
-        self.secrets()
-            .patch(name, &params, &Patch::Apply(secret))
-            .await
-            .unwrap();
+        patiently("a Secret", || secrets.patch(name, &params, &secret)).await;
     }
 
     /// The account `default` with a ready token.
@@ -327,8 +324,9 @@ impl Life {
         let account = json!({
             "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupAccount", "metadata": {"name": "default"}, "spec": spec,
         });
+        let (accounts, params) = (self.accounts(), PostParams::default());
         let account = serde_json::from_value(account).unwrap();
-        self.accounts().create(&PostParams::default(), &account).await.unwrap();
+        patiently("an account", || made(accounts.create(&params, &account))).await;
     }
 
     /// A channel with this spec.
@@ -336,8 +334,9 @@ impl Life {
         let channel = json!({
             "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupChannel", "metadata": {"name": name}, "spec": spec,
         });
+        let (channels, params) = (self.channels(), PostParams::default());
         let channel = serde_json::from_value(channel).unwrap();
-        self.channels().create(&PostParams::default(), &channel).await.unwrap();
+        patiently("a channel", || made(channels.create(&params, &channel))).await;
     }
 
     /// A telegram channel with a Secret of its own.
@@ -351,15 +350,14 @@ impl Life {
     /// Sets an annotation of ours on a channel.
     pub async fn annotate(&self, name: &str, annotation: &str, value: &str) {
         let patch = json!({"metadata": {"annotations": {format!("wazzup24.com/{annotation}"): value}}});
-        self.channels()
-            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
-            .await
-            .unwrap();
+        let (channels, params, patch) = (self.channels(), PatchParams::default(), Patch::Merge(patch));
+        patiently("an annotation", || channels.patch(name, &params, &patch)).await;
     }
 
     /// The status of a channel; empty while there is none.
     pub async fn status(&self, name: &str) -> WazzupChannelStatus {
-        let found = self.channels().get_opt(name).await.unwrap();
+        let channels = self.channels();
+        let found = patiently("a channel", || channels.get_opt(name)).await;
         found.and_then(|channel| channel.status).unwrap_or_default()
     }
 
@@ -422,7 +420,8 @@ impl Life {
     /// Waits until a channel's object is gone.
     pub async fn until_gone(&self, name: &str) {
         self.wait(&format!("{name} to be gone"), || async {
-            match self.channels().get_opt(name).await.unwrap() {
+            let channels = self.channels();
+            match patiently("a channel", || channels.get_opt(name)).await {
                 None => Ok(()),
                 Some(found) => Err(format!("{:?} {:?}", found.finalizers(), found.status)),
             }
@@ -445,6 +444,24 @@ impl Life {
     }
 }
 
+/// An administrator's call, again while it fails: a machine with hundreds of lives lets some of them wait too long.
+async fn patiently<T, E: std::fmt::Display, F: Future<Output = Result<T, E>>>(what: &str, call: impl Fn() -> F) -> T {
+    eventually(what, PATIENCE, || {
+        let call = call();
+        async move { call.await.map_err(|error| error.to_string()) }
+    })
+    .await
+}
+
+/// Something that an earlier try has made is there.
+async fn made<T>(create: impl Future<Output = Result<T, kube::Error>>) -> Result<(), kube::Error> {
+    match create.await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Several replicas are reached at one address, a single one at its own.
 async fn front_of(seats: &[Seat]) -> Option<Front> {
     if seats.len() < 2 {
@@ -459,19 +476,20 @@ async fn front_of(seats: &[Seat]) -> Option<Front> {
 /// The rights that deploy/namespaced grants, and those to the lease, bound in this namespace.
 async fn grant(client: &Client, namespace: &str) {
     let roles: Api<Role> = Api::namespaced(client.clone(), namespace);
+    let params = PostParams::default();
     let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), namespace);
     for file in ["namespaced/role.yaml", "role.yaml"] {
         let text = std::fs::read_to_string(format!("{ROOT}/deploy/{file}")).unwrap();
         // Of the file of the lease the Role alone: its binding is for another namespace.
         let role: Role = serde_saphyr::from_str(text.split("\n---").next().unwrap_or_default()).unwrap();
-        roles.create(&PostParams::default(), &role).await.unwrap();
+        patiently("a Role", || made(roles.create(&params, &role))).await;
         let binding: RoleBinding = serde_json::from_value(json!({
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": role.name_any()},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role.name_any()},
             "subjects": [{"kind": "ServiceAccount", "name": "wazzup-operator", "namespace": namespace}],
         }))
         .unwrap();
-        bindings.create(&PostParams::default(), &binding).await.unwrap();
+        patiently("a RoleBinding", || made(bindings.create(&params, &binding))).await;
     }
 }
 

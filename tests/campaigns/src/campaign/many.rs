@@ -21,7 +21,7 @@ const KILLS: (usize, usize) = (5, 15);
 /// An object is made in about so many steps.
 const STEPS: usize = 5;
 /// Below what a cell may take, above several graces in a row.
-const PATIENCE: Duration = Duration::from_secs(560);
+const PATIENCE: Duration = Duration::from_secs(480);
 
 async fn run(ground: &Ground, mut chance: Chance, size: usize) -> Outcome {
     let crowd = Crowd::of(size, &mut chance);

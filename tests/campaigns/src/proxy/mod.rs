@@ -79,6 +79,23 @@ impl Ledger {
 pub struct Wire {
     ledger: Arc<Mutex<Ledger>>,
     replicas: Arc<Mutex<Vec<Replica>>>,
+    /// One entry for each write that is on its way to the API server: whose it is.
+    flying: Arc<Mutex<Vec<usize>>>,
+}
+
+/// A write on its way, until it is dropped.
+struct Flight {
+    flying: Arc<Mutex<Vec<usize>>>,
+    replica: usize,
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let mut flying = self.flying.lock().unwrap();
+        if let Some(at) = flying.iter().position(|one| *one == self.replica) {
+            flying.swap_remove(at);
+        }
+    }
 }
 
 impl Wire {
@@ -96,6 +113,19 @@ impl Wire {
     /// The replicas, by their numbers.
     pub fn replicas(&self) -> Vec<Replica> {
         self.replicas.lock().unwrap().clone()
+    }
+
+    fn flight(&self, replica: usize) -> Flight {
+        self.flying.lock().unwrap().push(replica);
+        Flight {
+            flying: self.flying.clone(),
+            replica,
+        }
+    }
+
+    /// Whether a write of this replica is still on its way to the API server.
+    pub fn is_flying(&self, replica: usize) -> bool {
+        self.flying.lock().unwrap().contains(&replica)
     }
 
     /// Adds a rule; rules are tried in the order in which they came.

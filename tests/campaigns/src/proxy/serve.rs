@@ -105,7 +105,7 @@ async fn pass(
     }
     let watched = name.starts_with("WATCH ");
     let replica = whose.and_then(|number| wire.replicas().get(number).cloned());
-    let answer = meet(&behind, &asked, fault.as_ref(), replica.as_ref(), watched).await;
+    let answer = meet(&wire, &behind, &asked, fault.as_ref(), replica.as_ref(), watched).await;
     wire.answered(number, answer.as_ref().ok().map(|answer| answer.status().as_u16()));
     let answer = answer?;
     Ok(if watched {
@@ -129,15 +129,32 @@ impl Drop for Held {
     }
 }
 
+/// Asks. A write to the API server that has begun lands even if its sender dies, and the wire knows until when.
+async fn landed(wire: &Wire, behind: &Behind, asked: &Asked) -> Option<Answered> {
+    match behind {
+        Behind::Kubernetes { replica, .. } if asked.method != hyper::Method::GET => {
+            let (flight, behind, asked) = (wire.flight(*replica), behind.clone(), asked.clone());
+            let landing = tokio::spawn(async move {
+                let answer = behind.ask(&asked).await;
+                drop(flight);
+                answer
+            });
+            landing.await.ok().flatten()
+        }
+        Behind::Kubernetes { .. } | Behind::Wazzup { .. } => behind.ask(asked).await,
+    }
+}
+
 /// Does to a message what its fault says.
 async fn meet(
+    wire: &Wire,
     behind: &Behind,
     asked: &Asked,
     fault: Option<&Fault>,
     replica: Option<&crate::operator::Replica>,
     watched: bool,
 ) -> Result<Response<Body>, Closed> {
-    let ask = || async { behind.ask(asked).await.ok_or(Closed) };
+    let ask = || async { landed(wire, behind, asked).await.ok_or(Closed) };
     let Some(fault) = fault else {
         return ask().await.map(flowing);
     };
