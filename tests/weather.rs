@@ -1,7 +1,7 @@
 //! Parts of the fault campaigns on the Kubernetes side; `make campaigns` plays them whole. Which cells are played here is
 //! drawn by a seed, which is printed.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs, reason = "tests")]
 
 use std::path::Path;
 

@@ -107,10 +107,13 @@ pub(super) fn handed_over(before: &Lease) -> Lease {
 /// Written only onto the version that was read.
 fn after(before: Option<&Lease>, spec: LeaseSpec) -> Lease {
     Lease {
-        metadata: before.map(|lease| lease.metadata.clone()).unwrap_or(ObjectMeta {
-            name: Some(names::LEASE.to_owned()),
-            ..ObjectMeta::default()
-        }),
+        metadata: before.map_or_else(
+            || ObjectMeta {
+                name: Some(names::LEASE.to_owned()),
+                ..ObjectMeta::default()
+            },
+            |lease| lease.metadata.clone(),
+        ),
         spec: Some(spec),
     }
 }

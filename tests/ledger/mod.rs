@@ -54,7 +54,7 @@ impl Right {
     }
 }
 
-/// Everything that the Roles and ClusterRoles of a manifest grant; a Role in this namespace.
+/// Everything that the Roles and `ClusterRoles` of a manifest grant; a Role in this namespace.
 pub fn rights(manifest: &str, namespace: &str) -> Vec<Right> {
     let mut rights = Vec::new();
     for page in manifest.split("\n---\n") {

@@ -94,7 +94,10 @@ impl Secrets {
         });
         found
             .map(|(form, text, at)| {
-                let from = text.floor_char_boundary(at.saturating_sub(200));
+                let from = (0..=at.saturating_sub(200))
+                    .rev()
+                    .find(|from| text.is_char_boundary(*from))
+                    .unwrap_or(0);
                 let around: String = text[from..].chars().take(300).collect();
                 format!("{place} holds {form:?}: …{around}…")
             })
@@ -152,7 +155,9 @@ impl Ended<'_> {
         self.stored.iter().for_each(|value| secrets.add(value.as_bytes()));
         self.simulator
             .with(|world, _| world.secrets().iter().for_each(|secret| secrets.add(secret.as_bytes())));
-        objects.iter().for_each(|object| kept(object, &mut secrets));
+        for object in &objects {
+            kept(object, &mut secrets);
+        }
         let kubeconfig = fs::read_to_string(self.kubeconfig).unwrap_or_default();
         let token = kubeconfig
             .split("token: \"")

@@ -503,7 +503,7 @@ fn no_more_rows_are_recorded_than_a_status_holds_and_all_of_them_are_removed() {
                 id: "r".repeat(129),
                 ..row(2, "old", URL)
             },
-        ])
+        ]);
     });
     assert_eq!(few.rows.unwrap(), ["row-1"]);
 }

@@ -1,6 +1,6 @@
 //! Chance that a seed repeats.
 
-/// A generator of numbers (SplitMix64). The same seed gives the same numbers.
+/// A generator of numbers (`SplitMix64`). The same seed gives the same numbers.
 #[derive(Debug, Clone)]
 pub struct Chance(u64);
 

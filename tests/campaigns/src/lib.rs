@@ -16,6 +16,15 @@
     clippy::missing_panics_doc,
     reason = "a test harness panics when it is misused or a promise is broken, and measures real time"
 )]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "a figure for people needs no more than 52 bits"
+)]
+#![allow(
+    clippy::unused_async,
+    clippy::unnecessary_wraps,
+    reason = "makers of cells, and of harms, have one shape"
+)]
 
 pub mod campaign;
 pub mod cell;

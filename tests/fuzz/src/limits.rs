@@ -25,7 +25,10 @@ pub struct Cost {
     pub memory: usize,
 }
 
-/// Runs a target over an input, which must stay within the limits.
+/// Runs a target over an input.
+///
+/// # Panics
+/// When the target does, and when the input costs more than the limits allow.
 pub fn check(target: &Target, input: &[u8]) -> Cost {
     let start: Instant = clock::instant();
     let memory = measure(target, input);

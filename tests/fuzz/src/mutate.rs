@@ -1,6 +1,6 @@
 //! Seeded mutations: the same seed makes the same inputs on every machine.
 
-/// Random numbers (SplitMix64).
+/// Random numbers (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
 

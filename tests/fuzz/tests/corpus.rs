@@ -3,7 +3,13 @@
 //! `FUZZ_SEED` draws other mutations than the usual ones, `FUZZ_RUNS` says how many for each target, `FUZZ_TARGET`
 //! names a single target.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "tests"
+)]
 
 use std::{
     collections::BTreeSet,

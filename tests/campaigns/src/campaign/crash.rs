@@ -50,7 +50,7 @@ pub async fn points(ground: &Ground, flow: Flow, reads: bool) -> Vec<Point> {
     for message in life.wire.messages() {
         let (side, label) = (message.side, message.label);
         let step = flow.is_step(side, &label);
-        if !step && !(reads && !label.starts_with("WATCH ")) {
+        if !step && (!reads || label.starts_with("WATCH ")) {
             continue;
         }
         let nth = 1 + points

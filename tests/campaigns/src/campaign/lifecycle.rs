@@ -236,7 +236,7 @@ async fn made_again_after(life: &Life) {
     life.bot(NAME, "100:canary-bot").await;
     life.until_ready(NAME).await;
     oracle::assert_one_channel_each(life).await;
-    assert_ne!(ids(life), [id.clone()]);
+    assert_ne!(ids(life), std::slice::from_ref(&id));
     oracle::assert_deleted_only(life, &[id]);
 }
 
@@ -567,7 +567,11 @@ async fn kind_removed_and_restored(operator: std::path::PathBuf) -> Outcome {
         .await
         .unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    assert_eq!(ids(&life), [id.clone()], "uninstalling deletes no customer's channel");
+    assert_eq!(
+        ids(&life),
+        std::slice::from_ref(&id),
+        "uninstalling deletes no customer's channel"
+    );
     let crds = format!("{}/crds", crate::ground::ROOT);
     for command in [
         format!("apply -f {crds}"),

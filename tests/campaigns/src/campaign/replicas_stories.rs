@@ -310,7 +310,7 @@ async fn ends_during_a_create(ground: Ground) {
     };
     assert!(of(leader, "PATCH wazzupchannels").count() > 0, "the id was stored");
     assert_eq!(of(leader, "POST /v2/channels").count(), 0, "nothing new was started");
-    let handed = of(leader, "PUT leases").last().unwrap().at;
+    let handed = of(leader, "PUT leases").next_back().unwrap().at;
     let taken = of(1 - leader, "PUT leases").next().unwrap().at;
     let waited = taken.duration_since(handed);
     assert!(waited < Duration::from_secs(20), "taken over after {waited:?} only");

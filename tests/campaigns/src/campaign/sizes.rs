@@ -311,7 +311,7 @@ async fn listed(life: &Life, field: Option<&'static str>, value: impl Fn(&str) -
                 (Some(field), Some(item)) => item[field] = value(&own),
                 (Some(_), None) => {}
                 (None, _) => {
-                    items.push(json!({"channel_id": value(&own), "transport": "telegram", "status": "active"}))
+                    items.push(json!({"channel_id": value(&own), "transport": "telegram", "status": "active"}));
                 }
             }
         }

@@ -215,7 +215,7 @@ async fn edits(ground: Ground, flood: Flood) -> Outcome {
     Outcome::Passed
 }
 
-/// As much as Kubernetes takes in annotations, ConfigMaps and Secrets.
+/// As much as Kubernetes takes in annotations, `ConfigMap`s and `Secret`s.
 async fn large_objects(ground: Ground, flood: Flood) -> Outcome {
     let life = begin(&ground).await;
     let (values, annotation) = ("x".repeat(900 << 10), json!({"junk": "y".repeat(250 << 10)}));

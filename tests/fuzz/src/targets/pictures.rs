@@ -77,7 +77,8 @@ pub(super) fn modules(input: &[u8]) {
             let (x, y) = (x.checked_sub(left)?, y.checked_sub(top)?);
             (x < 7 && y < 7).then(|| x.min(y).min(6 - x).min(6 - y) != 1)
         };
-        let timing = |one: usize, along: usize| (one == 6 && along > 7 && along < side - 8).then_some(along % 2 == 0);
+        let timing =
+            |one: usize, along: usize| (one == 6 && along > 7 && along < side - 8).then_some(along.is_multiple_of(2));
         mark(0, 0)
             .or_else(|| mark(far, 0))
             .or_else(|| mark(0, far))
