@@ -18,6 +18,7 @@ use kube::{
 use serde_json::json;
 use stage::{ACCOUNT, PATIENCE, Setting, Stage};
 use wazzup_operator::api::{WazzupChannel, names};
+use wazzup_simulator::{Effect, Fault};
 
 fn creates(stage: &Stage) -> usize {
     stage.simulator.journal().count("POST", "/v2/channels")
@@ -204,4 +205,28 @@ async fn who_was_told_that_its_channel_is_held_takes_it_over_when_the_holder_is_
     let heir = stage.until("heir", "Synced", "True", "Synced").await;
     assert_eq!(heir.status.unwrap().channel_id, Some(id));
     assert!(stage.simulator.journal().matching("DELETE", "/v2/channels").is_empty());
+}
+
+#[tokio::test]
+async fn several_creates_whose_answers_are_lost_find_one_channel_each() {
+    let stage = Stage::set("lost", Setting::default()).await;
+    stage
+        .until_account("default", "WebhooksSubscribed", "True", "Subscribed")
+        .await;
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let lost = Fault {
+        times: u32::try_from(names.len()).unwrap(),
+        ..Fault::once("POST", "/v2/channels", Effect::DropAfter)
+    };
+    stage.simulator.fault(lost);
+    for name in names {
+        stage.channel(name, json!({"transport": "viber"})).await;
+    }
+    let mut held = std::collections::BTreeSet::new();
+    for name in names {
+        let object = stage.until(name, "ActionRequired", "True", "ScanQr").await;
+        held.insert(object.status.unwrap().channel_id.unwrap());
+    }
+    assert_eq!((held.len(), creates(&stage)), (names.len(), names.len()));
+    assert_eq!(stage.remote().len(), names.len());
 }

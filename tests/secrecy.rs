@@ -54,7 +54,11 @@ fn careless(secret: &str) -> Vec<String> {
 fn a_secret_is_found_in_every_form_in_which_it_may_be_written_down() {
     let folder = std::env::temp_dir().join(format!("wazzup-secrecy-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
-    for secret in ["100:AAbot-token_x", "pass\"wo\\rd %&+/=?é", "{\"a\": \"~ü\"}\n\u{1}"] {
+    for secret in [
+        "100:AAbot-token_x",
+        "pass\"wo\\rd %&+/=?é",
+        "{\"a\": \"~ü\"}\u{1} \"end\"",
+    ] {
         let mut secrets = Secrets::default();
         secrets.add(secret.as_bytes());
         let clean =

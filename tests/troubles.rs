@@ -195,26 +195,10 @@ async fn an_operator_killed_after_the_create_makes_no_second_channel() {
     stage.simulator.fault(Fault::once(
         "POST",
         "/v2/channels",
-        Effect::Slow(std::time::Duration::from_secs(2)),
+        Effect::Slow(std::time::Duration::from_secs(20)),
     ));
     stage.channel("wa", json!({"transport": "whatsapp"})).await;
-    eventually("the intent to be written", PATIENCE, || async {
-        let annotations = stage
-            .channels()
-            .get("wa")
-            .await
-            .unwrap()
-            .metadata
-            .annotations
-            .unwrap_or_default();
-        if annotations.contains_key("wazzup24.com/create-intent") {
-            Ok(())
-        } else {
-            Err("none".to_owned())
-        }
-    })
-    .await;
-    stage.kill_operator();
+    // It is made at once, and the answer comes too late.
     eventually("the service to have made the channel", PATIENCE, || async {
         if stage.remote().len() == 1 {
             Ok(())
@@ -223,11 +207,59 @@ async fn an_operator_killed_after_the_create_makes_no_second_channel() {
         }
     })
     .await;
+    stage.kill_operator();
     stage.start_operator();
     let channel = stage.until("wa", "ActionRequired", "True", "ScanQr").await;
     let found = stage.remote();
     assert_eq!(found.len(), 1);
     assert_eq!(channel.status.unwrap().channel_id.as_ref(), Some(&found[0].id));
+}
+
+#[tokio::test]
+async fn a_channel_whose_object_vanished_while_it_was_made_is_told_and_nobodys() {
+    let stage = Stage::set("vanished", Setting::default()).await;
+    stage.until_account("default", "Ready", "True", "Listed").await;
+    stage.simulator.fault(Fault::once(
+        "POST",
+        "/v2/channels",
+        Effect::Slow(std::time::Duration::from_secs(3)),
+    ));
+    stage.telegram("bot", "100:canary-bot-token").await;
+    eventually("the channel to be made", PATIENCE, || async {
+        if stage.remote().len() == 1 {
+            Ok(())
+        } else {
+            Err("not yet".to_owned())
+        }
+    })
+    .await;
+    // As the API server does when a finalizer is written while it deletes.
+    let none = kube::api::Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    let params = kube::api::PatchParams::default();
+    stage.channels().patch("bot", &params, &none).await.unwrap();
+    stage.delete("bot").await;
+    stage.until_gone("bot").await;
+    let id = stage.remote()[0].id.clone();
+    eventually("the channel to be told", PATIENCE, || async {
+        let status = stage
+            .accounts()
+            .get("default")
+            .await
+            .unwrap()
+            .status
+            .unwrap_or_default();
+        let listed = status.unmanaged_channels.iter().any(|one| one.id == id);
+        let events = stage
+            .kubectl(&["get", "events", "-o", "jsonpath={.items[*].reason}"])
+            .await;
+        if listed && events.contains("LeftBehind") {
+            Ok(())
+        } else {
+            Err(format!("{:?} {events}", status.unmanaged_channels))
+        }
+    })
+    .await;
+    assert_eq!(stage.remote().len(), 1, "nothing is deleted by itself");
 }
 
 #[tokio::test]

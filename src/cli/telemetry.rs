@@ -62,7 +62,7 @@ fn report(panic: &PanicHookInfo<'_>) {
     tracing::error!(
         at,
         why = words(panic.payload()),
-        "a panic, which is a defect of the operator"
+        "something panicked: a defect of the operator"
     );
 }
 

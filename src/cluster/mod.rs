@@ -74,6 +74,11 @@ impl ClusterError {
         self.api_status(404)
     }
 
+    /// What is asked for is older than what the API server keeps.
+    pub fn is_gone(&self) -> bool {
+        self.api_status(410)
+    }
+
     /// The right is not granted.
     pub fn is_forbidden(&self) -> bool {
         self.api_status(403)

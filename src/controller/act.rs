@@ -5,6 +5,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 
 use super::{
+    claims::Take,
     context::Context,
     desk::{Desk, Standing},
     slots::aside,
@@ -36,7 +37,7 @@ pub(super) enum PassError {
     #[error(transparent)]
     HeldBack(Fault),
     /// What the plan was made for has changed since.
-    #[error("the Secret changed during the pass")]
+    #[error("what the plan was made for changed during the pass")]
     Outdated,
     /// A plan broke a law, or the pass panicked. A defect; nothing was done.
     #[error("internal error: {0}")]
@@ -78,20 +79,24 @@ pub(super) async fn act(
     desk.pass_within(Lane::Person, Duration::from_secs(10))
         .await
         .map_err(PassError::HeldBack)?;
+    // Asked before anything says that a call was made: an intent without its POST would cost the next leader a search.
+    if !context.fence.allows() {
+        return Err(PassError::NotLeading);
+    }
     if let Some(note) = &plan.note {
         object = write_note(context, &object, note, true).await?;
     }
     object = status::remember(context, &object, &plan.memory).await?;
-    if !context.fence.allows() {
+    if !context.fence.holds() {
         return Err(PassError::NotLeading);
     }
     let since = clock::instant();
     let answer = send(context, client, desk, channel, wish, call, payload, since).await;
     tell(channel, call, &answer, since);
+    let answer = claimed(context, &object, answer);
     let settled = settle(seen, wish, &plan, &answer);
     if let Some(note) = &settled.note {
         if let Note::RecordId(id) = note {
-            context.claims.claim(&object, id);
             context.qr.replay(&object, id);
         }
         object = write_note_surely(context, &object, note).await?;
@@ -109,12 +114,39 @@ async fn write_note(
     note: &Note,
     conditional: bool,
 ) -> Result<WazzupChannel, PassError> {
-    let written = notes::carry_out(&context.client, object, note, conditional).await?;
+    // Two searches may find one channel at the same time: the first to claim it has it, the other looks again.
+    let taken = match note {
+        Note::RecordId(id) => context.claims.take(object, id),
+        Note::OpenIntent(_) | Note::ClearIntent | Note::ForgetId | Note::RemoveFinalizer => Take::Known,
+    };
+    if taken == Take::TooLate {
+        return Err(PassError::Outdated);
+    }
+    let written = match notes::carry_out(&context.client, object, note, conditional).await {
+        Ok(written) => written,
+        Err(error) => {
+            if taken == Take::New {
+                context.claims.written(object);
+            }
+            return Err(error.into());
+        }
+    };
     if let Note::RecordId(id) = note {
-        context.claims.claim(&written, id);
         context.qr.replay(&written, id);
     }
     Ok(written)
+}
+
+/// A channel whose answer came after another object had found it in a list and taken it for its own: what this create has
+/// led to is as unknown as if no answer had come.
+fn claimed(context: &Context, object: &WazzupChannel, answer: Answer) -> Answer {
+    match answer {
+        Answer::Create(CreateOutcome::Created(made)) if context.claims.take(object, &made.id) == Take::TooLate => {
+            let why = format!("channel {} was taken by another object in the meantime", made.id);
+            Answer::Create(CreateOutcome::Unknown(Fault::Unclear { why }))
+        }
+        answer => answer,
+    }
 }
 
 /// What follows a remote change must not be lost to somebody else's edit or to a moment's trouble.
@@ -124,7 +156,10 @@ async fn write_note_surely(context: &Context, object: &WazzupChannel, note: &Not
     for _ in 0..8 {
         match notes::carry_out(&context.client, &object, note, false).await {
             Ok(written) => return Ok(written),
-            Err(error) if error.is_not_found() => return Ok(object),
+            Err(error) if error.is_not_found() => {
+                left_behind(context, &object, note).await;
+                return Ok(object);
+            }
             Err(error) => {
                 tracing::warn!(%error, "a note that follows a change at Wazzup could not be written; it is tried again");
                 if error.is_conflict()
@@ -139,6 +174,18 @@ async fn write_note_surely(context: &Context, object: &WazzupChannel, note: &Not
         }
     }
     Ok(notes::carry_out(&context.client, &object, note, false).await?)
+}
+
+/// The object vanished while its channel was being made, finalizer or not: the API server drops a finalizer that is written
+/// at the moment of a deletion. The channel is nobody's then, which the account shows, and is told.
+async fn left_behind(context: &Context, object: &WazzupChannel, note: &Note) {
+    let Note::RecordId(id) = note else { return };
+    context.claims.remove(object);
+    let why = format!(
+        "the object went while channel {id} was being made for it, and the channel is still at Wazzup: delete it there, or make a WazzupChannel with spec.channelId {id}"
+    );
+    tracing::warn!(namespace = object.namespace(), channel = object.name_any(), %id, "{why}");
+    context.announcer.say(object, true, "LeftBehind", &why).await;
 }
 
 /// What a call sends besides ids, fetched before anything is written.
@@ -208,13 +255,7 @@ async fn send(
     );
     match call {
         Call::Create { .. } => {
-            let asked = client.create_channel(wish.transport, &credentials);
-            let outcome = aside(context.fence.bounded(asked)).await;
-            let outcome = outcome.unwrap_or_else(|| {
-                CreateOutcome::Unknown(Fault::Unclear {
-                    why: "the lease was about to end".to_owned(),
-                })
-            });
+            let outcome = aside(client.create_channel(wish.transport, &credentials)).await;
             desk.note_create(&outcome, since);
             Answer::Create(outcome)
         }

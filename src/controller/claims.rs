@@ -16,6 +16,17 @@ use crate::{
     plan::Claim,
 };
 
+/// What became of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Take {
+    /// The object has the id from now on.
+    New,
+    /// It had it before.
+    Known,
+    /// Another object was first.
+    TooLate,
+}
+
 #[derive(Default)]
 pub(super) struct Claims(Mutex<Table>);
 
@@ -58,35 +69,37 @@ impl Claims {
         table.put(&uid, entry)
     }
 
-    /// Claims an id for an object before the watch shows it.
-    pub(super) fn claim(&self, channel: &WazzupChannel, id: &ChannelId) {
-        let Some(uid) = channel.uid() else { return };
+    /// Claims an id for an object before the watch shows it; nothing is claimed when another object was first.
+    pub(super) fn take(&self, channel: &WazzupChannel, id: &ChannelId) -> Take {
+        let Some(uid) = channel.uid() else { return Take::TooLate };
         let entry = Entry {
             id: Some(id.clone()),
             local: true,
             intent: None,
             ..entry(channel, &uid)
         };
+        let mut table = self.table();
+        let known = table
+            .entries
+            .get(&uid)
+            .is_some_and(|before| before.id.as_ref() == Some(id));
+        if !known && table.others_claim(id, &uid) {
+            return Take::TooLate;
+        }
+        table.put(&uid, entry);
+        if known { Take::Known } else { Take::New }
+    }
+
+    /// Takes over what an object says of itself, and nothing that was claimed for it beyond that.
+    pub(super) fn written(&self, channel: &WazzupChannel) {
+        let Some(uid) = channel.uid() else { return };
+        let entry = entry(channel, &uid);
         self.table().put(&uid, entry);
     }
 
     /// Forgets an object. Returns the one that holds its channel from now on.
     pub(super) fn remove(&self, channel: &WazzupChannel) -> Option<Key> {
         self.table().drop_entry(&channel.uid()?)
-    }
-
-    /// Forgets every object of a watched namespace (of all, when `None`) that is not in its list. Returns those that hold
-    /// their channels from now on.
-    pub(super) fn retain(&self, namespace: Option<&str>, listed: &[WazzupChannel]) -> Vec<Key> {
-        let known: std::collections::HashSet<String> = listed.iter().filter_map(ResourceExt::uid).collect();
-        let mut table = self.table();
-        let gone: Vec<String> = table
-            .entries
-            .iter()
-            .filter(|(uid, entry)| namespace.is_none_or(|watched| watched == entry.key.0) && !known.contains(*uid))
-            .map(|(uid, _)| uid.clone())
-            .collect();
-        gone.iter().filter_map(|uid| table.drop_entry(uid)).collect()
     }
 
     /// Whether another object has the better claim to an id: one that has it in its status, then the older one.
@@ -106,6 +119,11 @@ impl Claims {
     /// Whether any object claims an id.
     pub(super) fn is_claimed(&self, id: &ChannelId) -> bool {
         self.table().by_id.contains_key(id)
+    }
+
+    /// Whether another object than this one claims an id.
+    pub(super) fn is_anothers(&self, id: &ChannelId, uid: &str) -> bool {
+        self.table().others_claim(id, uid)
     }
 
     /// How many other objects have an unresolved create of a transport in such accounts.
@@ -156,6 +174,12 @@ impl Table {
             }
         }
         self.holder(&id).map(|(_, entry)| entry.key.clone())
+    }
+
+    fn others_claim(&self, id: &ChannelId, uid: &str) -> bool {
+        self.by_id
+            .get(id)
+            .is_some_and(|uids| uids.iter().any(|other| other != uid))
     }
 
     fn holder(&self, id: &ChannelId) -> Option<(&String, &Entry)> {
@@ -245,10 +269,22 @@ mod tests {
     }
 
     #[test]
+    fn of_two_searches_that_find_one_channel_the_first_has_it_until_it_lets_go() {
+        let claims = Claims::default();
+        let [one, two] = ["one", "two"].map(|name| channel(name, "2026-01-01T00:00:00Z", None, None));
+        assert_eq!(claims.take(&one, &id("x")), Take::New);
+        assert_eq!(claims.take(&one, &id("x")), Take::Known);
+        assert_eq!(claims.take(&two, &id("x")), Take::TooLate);
+        assert!(claims.is_anothers(&id("x"), "two") && !claims.is_anothers(&id("x"), "one"));
+        claims.written(&one);
+        assert_eq!(claims.take(&two, &id("x")), Take::New);
+    }
+
+    #[test]
     fn a_claim_made_here_outlives_a_stale_view_and_ends_with_its_object() {
         let claims = Claims::default();
         let object = channel("a", "2026-01-01T00:00:00Z", None, None);
-        claims.claim(&object, &id("x"));
+        assert_eq!(claims.take(&object, &id("x")), Take::New);
         claims.update(&object);
         assert!(claims.is_claimed(&id("x")));
         assert_eq!(claims.owner(&id("x")), Some(("shop".into(), "a".into())));
@@ -263,9 +299,6 @@ mod tests {
         claims.update(&holder);
         claims.update(&channel("young", "2026-02-01T00:00:00Z", Some("x"), None));
         let young = ("shop".to_owned(), "young".to_owned());
-        assert_eq!(claims.remove(&holder), Some(young.clone()));
-        claims.update(&holder);
-        let left = [channel("young", "2026-02-01T00:00:00Z", Some("x"), None)];
-        assert_eq!(claims.retain(None, &left), [young]);
+        assert_eq!(claims.remove(&holder), Some(young));
     }
 }

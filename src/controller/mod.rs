@@ -22,6 +22,7 @@ mod interval;
 mod lanes;
 mod observe;
 mod partners;
+mod pokes;
 mod qr_desk;
 mod queue;
 mod recall;

@@ -280,9 +280,10 @@ fn seen_from(
     let needs_intents = seen.object.intent.is_some()
         || seen.memory.repeated.is_some()
         || (seen.channel_id().is_none() && wish.transport.login() == Login::Iframe);
+    // What this process took for the object itself, and could not write down, is still to be found.
     let unclaimed = if looks_for_newcomers {
         let ours = listed.channels.values().filter(|found| found.is(wish.transport));
-        ours.filter(|found| !context.claims.is_claimed(&found.id))
+        ours.filter(|found| !context.claims.is_anothers(&found.id, &seen.object.uid))
             .cloned()
             .collect()
     } else {

@@ -326,7 +326,7 @@ fn goodbye(seen: &AccountSeen) -> AccountPlan {
         let (namespace, name) = first.split_once('/').unwrap_or(("NAMESPACE", first));
         let names = seen.dependents.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
         let why = format!(
-            "{} channel(s) still use this account, and it waits for them: {names}; delete each first: kubectl -n {namespace} delete wazzupchannel {name} ; to leave its channel at Wazzup, before or while it is being deleted: kubectl -n {namespace} annotate --overwrite wazzupchannel {name} wazzup24.com/abandon=true",
+            "{} channel(s) still use this account, and it waits for them: {names}; delete them first: kubectl -n {namespace} delete wazzupchannel {name} ; to leave a channel at Wazzup, before or while its object is being deleted: kubectl -n {namespace} annotate --overwrite wazzupchannel {name} wazzup24.com/abandon=true",
             seen.dependents.len()
         );
         // What its channels may do does not change by its going.

@@ -45,5 +45,5 @@ pub use seen::{
     ReadyWhen, ReinitPolicy, Remote, RemoteById, Requests, Seen, Sink, Supply, Webhooks, Wish,
 };
 pub use settle::{Answer, settle};
-pub use timing::Timing;
+pub use timing::{Timing, after_conflicts};
 pub use twins::{Repeated, watches};

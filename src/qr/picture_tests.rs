@@ -119,6 +119,56 @@ fn a_transparent_code_on_nothing_is_read_as_on_white() {
     assert_eq!(scanned_from_terminal(text_of(&picture)), LOGIN);
 }
 
+/// The encoder writes no interlaced picture, so its seven passes are written here, uncompressed.
+#[test]
+fn an_interlaced_picture_is_read_like_any_other() {
+    let code = draw::code(LOGIN.as_bytes()).unwrap();
+    let (modules, colors) = (code.width(), code.to_colors());
+    let side = modules * 3;
+    let pixel = |x: usize, y: usize| match colors[y / 3 * modules + x / 3] {
+        qrcode::Color::Dark => 0_u8,
+        qrcode::Color::Light => 255,
+    };
+    let passes = [
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    ];
+    let mut rows = Vec::new();
+    for (left, top, across, down) in passes {
+        for y in (top..side).step_by(down) {
+            rows.push(0);
+            rows.extend((left..side).step_by(across).map(|x| pixel(x, y)));
+        }
+    }
+    let length = u16::try_from(rows.len()).unwrap();
+    let mut data = vec![0x78, 0x01, 1];
+    data.extend(length.to_le_bytes().iter().chain(&(!length).to_le_bytes()));
+    data.extend(&rows);
+    let (low, high) = rows.iter().fold((1_u32, 0_u32), |(low, high), byte| {
+        let low = (low + u32::from(*byte)) % 65_521;
+        (low, (high + low) % 65_521)
+    });
+    data.extend((high << 16 | low).to_be_bytes());
+    let width = u32::try_from(side).unwrap();
+    let mut info = png::Info::with_size(width, width);
+    info.interlaced = true;
+    let mut bytes = Vec::new();
+    let mut writer = png::Encoder::with_info(&mut bytes, info)
+        .unwrap()
+        .write_header()
+        .unwrap();
+    writer.write_chunk(png::chunk::IDAT, &data).unwrap();
+    drop(writer);
+    bytes.extend(b"\0\0\0\0IEND\xae\x42\x60\x82");
+    let picture = Picture::from_payload(&data_uri(&bytes)).unwrap();
+    assert_eq!(scanned_from_terminal(text_of(&picture)), LOGIN);
+}
+
 #[test]
 fn a_picture_without_a_qr_is_shown_as_a_picture_alone() {
     let bytes = picture(3, 2, png::ColorType::Grayscale, &[0; 6]);

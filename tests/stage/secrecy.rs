@@ -38,17 +38,13 @@ const NO_SECRETS: [&str; 4] = ["oauth-since", "oauth-until", "oauth-rotating-sin
 /// depends on the place in the URL, so that a text is decoded instead.
 pub fn forms(secret: &[u8]) -> BTreeSet<String> {
     let mut forms = BTreeSet::new();
+    let unquoted = |text: &str| text[1..text.len() - 1].to_owned();
     if let Ok(text) = std::str::from_utf8(secret) {
         let escaped = serde_json::to_string(text).unwrap();
-        let inner = escaped[1..escaped.len() - 1].to_owned();
+        let inner = unquoted(&escaped);
         // A message that holds JSON, written as JSON.
         let twice = serde_json::to_string(&inner).unwrap();
-        forms.extend([
-            text.to_owned(),
-            format!("{text:?}").trim_matches('"').to_owned(),
-            twice[1..twice.len() - 1].to_owned(),
-            inner,
-        ]);
+        forms.extend([text.to_owned(), unquoted(&format!("{text:?}")), unquoted(&twice), inner]);
         let ascii = escaped.chars().map(|letter| match letter {
             letter if letter.is_ascii() => letter.to_string(),
             letter => {
@@ -60,7 +56,7 @@ pub fn forms(secret: &[u8]) -> BTreeSet<String> {
                     .collect()
             }
         });
-        forms.insert(ascii.collect::<String>().trim_matches('"').to_owned());
+        forms.insert(unquoted(&ascii.collect::<String>()));
     }
     forms.insert(secret.iter().map(|byte| format!("{byte:02x}")).collect());
     let numbers: Vec<String> = secret.iter().map(u8::to_string).collect();

@@ -14,5 +14,6 @@ mod report;
 mod setback;
 mod settle;
 mod stage;
+mod timing;
 mod token;
 mod unanswered;

@@ -1,12 +1,14 @@
 //! What people do to a channel, from a start to a rest that can be judged.
 
+mod trouble;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use wazzup_operator::api::{condition, names};
 
-use crate::{Life, life::ACCOUNT, oracle};
+use crate::{Life, Setting, Side, life::ACCOUNT, oracle, proxy::label};
 
 /// A story that every campaign can play. Each is a preparation, then the part that is harmed, then a rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +41,18 @@ pub enum Flow {
     Mint,
     /// A refresh token is used up and the next one stored.
     Refresh,
+    /// A start with objects that are there already; each call of it is a step, reads too.
+    Start,
+    /// The lease is taken and renewed; only that is a step.
+    Lease,
+    /// The lease is handed over at SIGTERM and taken again by the next process; only that is a step.
+    HandOver,
+    /// A QR that ran out, and the fresh one.
+    QrIdle,
+    /// A create whose answer was lost is found and adopted.
+    Unresolved,
+    /// A channel that was deleted at the service is made again on request.
+    Recreate,
 }
 
 impl Flow {
@@ -59,6 +73,57 @@ impl Flow {
         Self::Mint,
         Self::Refresh,
     ];
+
+    /// More flows for those who kill: each is itself a story of what comes after a trouble.
+    pub const MORE: [Self; 6] = [
+        Self::Start,
+        Self::Lease,
+        Self::HandOver,
+        Self::QrIdle,
+        Self::Unresolved,
+        Self::Recreate,
+    ];
+
+    /// How its life is set up.
+    pub fn setting(self) -> Setting {
+        Setting {
+            leader_elect: matches!(self, Self::Lease | Self::HandOver),
+            ..Setting::default()
+        }
+    }
+
+    /// Whether a message is a step of this flow.
+    pub fn is_step(self, side: Side, label: &str) -> bool {
+        match self {
+            Self::Start => !label.starts_with("WATCH "),
+            Self::Lease | Self::HandOver => label == "POST leases" || label == "PUT leases",
+            Self::CreateBot
+            | Self::LogInByQr
+            | Self::TwoFactor
+            | Self::Pairing
+            | Self::FollowLink
+            | Self::Rotate
+            | Self::Adopt
+            | Self::Delete
+            | Self::DeleteWithChats
+            | Self::Retain
+            | Self::DeleteAccount
+            | Self::Resubscribe
+            | Self::Mint
+            | Self::Refresh
+            | Self::QrIdle
+            | Self::Unresolved
+            | Self::Recreate => label::is_step(side, label),
+        }
+    }
+}
+
+/// Whether a flow ends with an object that holds a channel.
+pub const fn judged_by_rest(flow: Flow) -> bool {
+    !matches!(
+        flow,
+        Flow::Adopt | Flow::Delete | Flow::DeleteWithChats | Flow::Retain | Flow::DeleteAccount
+    )
 }
 
 /// The object of every flow.
@@ -224,6 +289,16 @@ pub async fn play(life: &Life, flow: Flow, arm: impl FnOnce()) {
             connected(life).await;
         }
         Flow::Refresh => refresh(life, arm).await,
+        Flow::Start => trouble::start(life, arm).await,
+        Flow::Lease => {
+            arm();
+            bot(life).await;
+            trouble::renewed(life).await;
+        }
+        Flow::HandOver => trouble::hand_over(life, arm).await,
+        Flow::QrIdle => trouble::qr_idle(life, arm).await,
+        Flow::Unresolved => trouble::unresolved(life, arm).await,
+        Flow::Recreate => trouble::recreate(life, arm).await,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     path::PathBuf,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use control_plane::eventually;
@@ -19,10 +19,13 @@ use serde_json::{Value, json};
 use wazzup_operator::api::{WazzupAccount, WazzupChannel, WazzupChannelStatus, condition};
 use wazzup_simulator::{Dialect, Options, Simulator, Timings, world::Channel};
 
-use crate::{Ground, Wire, ground::ROOT, operator::Replica};
+use crate::{Front, Ground, Wire, ground::ROOT, operator::Replica};
 
 /// Longer than the grace before a create is repeated, and than any pause of a flow.
 pub const PATIENCE: Duration = Duration::from_secs(240);
+/// So long a wait asks every 50 ms, then with this pause more.
+const BRISK: Duration = Duration::from_secs(3);
+const UNHURRIED: Duration = Duration::from_millis(300);
 /// The account at the service.
 pub const ACCOUNT: &str = "12345678";
 /// Its token.
@@ -41,6 +44,11 @@ pub struct Setting {
     pub leader_elect: bool,
     /// The operator's log filter.
     pub log: &'static str,
+    /// How long a wait lasts at most.
+    pub patience: Duration,
+    /// Whether the rights are those of deploy/clusterrole.yaml, held by a service account of another namespace: they outlive
+    /// the namespace, and reach to kinds and namespaces.
+    pub cluster_rights: bool,
     /// Hosts besides the service's that the operator may ask, joined by commas.
     pub more_hosts: String,
 }
@@ -59,6 +67,8 @@ impl Default for Setting {
             replicas: 1,
             leader_elect: false,
             log: "info,wazzup_operator=debug",
+            patience: PATIENCE,
+            cluster_rights: false,
             more_hosts: String::new(),
         }
     }
@@ -70,6 +80,8 @@ struct Seat {
     webhook_port: u16,
     metrics_port: u16,
     log: PathBuf,
+    /// Whether it is left as it is when it has ended.
+    retired: std::sync::atomic::AtomicBool,
 }
 
 /// One life. Its operators end with it.
@@ -89,6 +101,7 @@ pub struct Life {
     setting: Setting,
     program: PathBuf,
     seats: Vec<Seat>,
+    front: Option<Front>,
     starts: std::sync::atomic::AtomicUsize,
 }
 
@@ -100,9 +113,18 @@ impl Drop for Life {
     }
 }
 
+/// A free port below those that the system gives to outgoing connections: one of them could take it while the operator
+/// is down between two starts.
 fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port()
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(97);
+    loop {
+        let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let port = 10_000 + u16::try_from(first.wrapping_add(next) % 20_000).unwrap_or(0);
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl Life {
@@ -118,14 +140,21 @@ impl Life {
         })
         .await;
         simulator.with(|world, _| world.add_account(ACCOUNT, TOKEN));
-        grant(&client, &namespace).await;
+        let home = if setting.cluster_rights {
+            let home = plane.namespace("home").await.unwrap();
+            grant_everywhere(ground, &home).await;
+            home
+        } else {
+            grant(&client, &namespace).await;
+            namespace.clone()
+        };
         let wire = Wire::default();
         let wazzup = wire.before_wazzup(simulator.url()).await;
         let mut seats = Vec::new();
         for _ in 0..setting.replicas {
             let number = wire.add(Replica::default());
             let rights = plane
-                .client_for_service_account(&namespace, "wazzup-operator")
+                .client_for_service_account(&home, "wazzup-operator")
                 .await
                 .unwrap();
             let url = wire.before_kubernetes(rights, number).await;
@@ -136,6 +165,7 @@ impl Life {
                 webhook_port: free_port(),
                 metrics_port: free_port(),
                 log: plane.folder().join(format!("{namespace}-{number}.log")),
+                retired: std::sync::atomic::AtomicBool::new(false),
             });
         }
         Self {
@@ -147,6 +177,7 @@ impl Life {
             wazzup,
             setting,
             program: ground.operator.clone(),
+            front: front_of(&seats).await,
             seats,
             starts: std::sync::atomic::AtomicUsize::new(0),
         }
@@ -175,14 +206,14 @@ impl Life {
             .args(["--namespace", &self.namespace, "--leader-namespace", &self.namespace])
             .args(["--leader-elect", &self.setting.leader_elect.to_string()])
             .args(["--webhook-listen", &format!("127.0.0.1:{}", seat.webhook_port)])
-            // The service in front of the replicas is the first that lives: their shared address.
-            .args(["--webhook-url", &self.webhook_url(0)])
+            .args(["--webhook-url", &self.public_url()])
             .args(["--metrics-listen", &format!("127.0.0.1:{}", seat.metrics_port)])
             .args(["--allowed-api-hosts", &self.hosts()])
             .args(["--log-format", "text"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
+        self.wire.starting();
         self.wire.replicas()[number].start(command);
         self.starts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
@@ -196,9 +227,28 @@ impl Life {
     /// Starts again whatever ended, as a kubelet would.
     pub fn tend(&self) {
         for (number, replica) in self.wire.replicas().iter().enumerate() {
-            if !replica.alive() {
+            if !replica.alive() && !self.seats[number].retired.load(std::sync::atomic::Ordering::Relaxed) {
                 self.start_replica(number);
             }
+        }
+    }
+
+    /// Whether a replica is started again when it has ended; at first all are.
+    pub fn retire(&self, number: usize, retired: bool) {
+        let flag = &self.seats[number].retired;
+        flag.store(retired, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// What stands before several replicas.
+    pub fn front(&self) -> &Front {
+        self.front.as_ref().unwrap()
+    }
+
+    /// The address that the service is given.
+    fn public_url(&self) -> String {
+        match &self.front {
+            Some(front) => front.url().to_owned(),
+            None => self.webhook_url(0),
         }
     }
 
@@ -322,10 +372,18 @@ impl Life {
     /// Waits for something; starts again whatever has died meanwhile.
     pub async fn wait<F: Future<Output = Result<(), String>>>(&self, what: &str, look: impl Fn() -> F) {
         let what = format!("{what} in {}", self.namespace);
-        eventually(&what, PATIENCE, || {
+        let begun = Instant::now();
+        eventually(&what, self.setting.patience, || {
             self.tend();
             let seen = look();
-            async move { seen.await.map_err(|seen| format!("{seen}\n{}", self.log_tail())) }
+            async move {
+                let seen = seen.await.map_err(|seen| format!("{seen}\n{}", self.log_tail()));
+                // Many lives wait for minutes side by side: whoever waits long asks less often.
+                if seen.is_err() && begun.elapsed() > BRISK {
+                    tokio::time::sleep(UNHURRIED).await;
+                }
+                seen
+            }
         })
         .await;
     }
@@ -387,20 +445,58 @@ impl Life {
     }
 }
 
-/// The rights that deploy/namespaced grants, bound in this namespace.
+/// Several replicas are reached at one address, a single one at its own.
+async fn front_of(seats: &[Seat]) -> Option<Front> {
+    if seats.len() < 2 {
+        return None;
+    }
+    let urls = seats
+        .iter()
+        .map(|seat| format!("http://127.0.0.1:{}", seat.webhook_port));
+    Some(Front::before(urls.collect()).await)
+}
+
+/// The rights that deploy/namespaced grants, and those to the lease, bound in this namespace.
 async fn grant(client: &Client, namespace: &str) {
-    let text = std::fs::read_to_string(format!("{ROOT}/deploy/namespaced/role.yaml")).unwrap();
-    let role: Role = serde_saphyr::from_str(&text).unwrap();
     let roles: Api<Role> = Api::namespaced(client.clone(), namespace);
-    roles.create(&PostParams::default(), &role).await.unwrap();
-    let binding: RoleBinding = serde_json::from_value(json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "wazzup-operator"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role.name_any()},
-        "subjects": [{"kind": "ServiceAccount", "name": "wazzup-operator", "namespace": namespace}],
-    }))
-    .unwrap();
     let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), namespace);
-    bindings.create(&PostParams::default(), &binding).await.unwrap();
+    for file in ["namespaced/role.yaml", "role.yaml"] {
+        let text = std::fs::read_to_string(format!("{ROOT}/deploy/{file}")).unwrap();
+        // Of the file of the lease the Role alone: its binding is for another namespace.
+        let role: Role = serde_saphyr::from_str(text.split("\n---").next().unwrap_or_default()).unwrap();
+        roles.create(&PostParams::default(), &role).await.unwrap();
+        let binding: RoleBinding = serde_json::from_value(json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": role.name_any()},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role.name_any()},
+            "subjects": [{"kind": "ServiceAccount", "name": "wazzup-operator", "namespace": namespace}],
+        }))
+        .unwrap();
+        bindings.create(&PostParams::default(), &binding).await.unwrap();
+    }
+}
+
+/// The rights that deploy/ grants everywhere, for the service account of this namespace.
+async fn grant_everywhere(ground: &Ground, home: &str) {
+    let plane = ground.plane.clone();
+    let home = home.to_owned();
+    let granting = tokio::task::spawn_blocking(move || {
+        let account = format!("--serviceaccount={home}:wazzup-operator");
+        let role = format!("{ROOT}/deploy/clusterrole.yaml");
+        for arguments in [
+            &["apply", "--server-side", "--force-conflicts", "-f", &role][..],
+            &[
+                "create",
+                "clusterrolebinding",
+                &home,
+                "--clusterrole=wazzup-operator",
+                &account,
+            ][..],
+        ] {
+            let ran = plane.kubectl(arguments).unwrap();
+            assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        }
+    });
+    granting.await.unwrap();
 }
 
 /// A kubeconfig that leads to a proxy, which knows the token.

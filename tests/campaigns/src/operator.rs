@@ -1,23 +1,60 @@
 //! The operator as a process that can be killed, stopped and continued at an exact message.
 
 use std::{
-    process::{Child, Command, ExitStatus},
-    sync::{Arc, Mutex},
+    io::Write as _,
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, OnceLock},
 };
+
+/// Reads which processes there are (`+ PID`) and are no more (`- PID`), and kills the rest when we end, however that is.
+const REAPER: &str = r#"
+trap '' INT TERM
+alive=
+while read -r sign pid; do
+    case $sign in
+        +) alive="$alive $pid" ;;
+        -) left=; for one in $alive; do [ "$one" = "$pid" ] || left="$left $one"; done; alive=$left ;;
+    esac
+done
+[ -z "$alive" ] || kill -KILL $alive 2>/dev/null
+"#;
+
+/// Tells the reaper of this process; without one, processes outlive a killed harness.
+fn tell_reaper(sign: char, pid: u32) {
+    static REAPERS: OnceLock<Option<Mutex<ChildStdin>>> = OnceLock::new();
+    let pipe = REAPERS.get_or_init(|| {
+        let mut reaper = Command::new("sh")
+            .args(["-c", REAPER])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        reaper.stdin.take().map(Mutex::new)
+    });
+    if let Some(pipe) = pipe {
+        let _ = writeln!(pipe.lock().unwrap(), "{sign} {pid}");
+    }
+}
 
 /// One replica's process. Clones are the same replica.
 #[derive(Clone, Default)]
-pub struct Replica(Arc<Mutex<Option<Child>>>);
+pub struct Replica(Arc<Mutex<(Option<Child>, Vec<ExitStatus>)>>);
 
 impl Replica {
     fn with<T>(&self, act: impl FnOnce(&mut Option<Child>) -> T) -> T {
-        act(&mut self.0.lock().unwrap())
+        act(&mut self.0.lock().unwrap().0)
     }
 
     /// Starts the program; one that runs is killed first.
     pub fn start(&self, mut command: Command) {
+        if let Some(ended) = self.ended() {
+            self.0.lock().unwrap().1.push(ended);
+        }
         self.kill();
-        self.with(|child| *child = Some(command.spawn().unwrap()));
+        let started = command.spawn().unwrap();
+        tell_reaper('+', started.id());
+        self.with(|child| *child = Some(started));
     }
 
     /// Its process id, while it is held.
@@ -35,12 +72,19 @@ impl Replica {
         self.with(|child| child.as_mut().and_then(|child| child.try_wait().ok().flatten()))
     }
 
+    /// How it has ended by itself so far, every time.
+    pub fn ends(&self) -> Vec<ExitStatus> {
+        let before = self.0.lock().unwrap().1.clone();
+        before.into_iter().chain(self.ended()).collect()
+    }
+
     /// Kills it as a machine's failure would.
     pub fn kill(&self) {
         let child = self.with(Option::take);
         if let Some(mut child) = child {
             let _ = child.kill();
             let _ = child.wait();
+            tell_reaper('-', child.id());
         }
     }
 

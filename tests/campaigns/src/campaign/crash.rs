@@ -1,13 +1,19 @@
 //! C1: the operator is killed before, between and after each step of each flow. One channel for each object, none stuck,
-//! none orphaned.
+//! none orphaned. C1p: it is killed again at a step after the restart.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::{StreamExt, stream};
 
 use super::Scale;
-use crate::{Cell, Fault, Flow, Ground, Life, Moment, Outcome, Rule, Setting, Side, flow, oracle};
+use crate::{Cell, Fault, Flow, Ground, Life, Moment, Outcome, Rule, Side, flow, oracle, proxy::label};
 
 /// More steps than any flow has.
-const MOST: usize = 60;
+const MOST: usize = 80;
+/// Passes merge differently from run to run: a point that a run did not reach is tried so often.
+const TRIES: usize = 3;
+/// Reads repeat by the clock: so many of each label are points.
+const READS: usize = 2;
 
 /// The n-th step with this label in a flow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,61 +26,155 @@ pub struct Point {
     pub nth: usize,
 }
 
-/// The points of a flow: the steps of a calm run, named so that a different order in another run does not matter.
-pub async fn points(ground: &Ground, flow: Flow) -> Vec<Point> {
-    let life = Life::begin(ground, "calm", Setting::default()).await;
+impl Point {
+    /// Whether a kill here leaves a create that may or may not have been made, or one that was never sent: the next
+    /// process must wait for the grace.
+    fn is_long(&self, moment: Moment) -> bool {
+        let create = self.label == "POST /v2/channels" && moment == Moment::Before;
+        create || (self.label == "PATCH wazzupchannels" && moment != Moment::Before)
+    }
+
+    /// Whether a flow without it would be another flow. Later repeats of a patch may merge, and reads are made as needed.
+    fn must_be_reached(&self) -> bool {
+        self.nth == 1 && label::is_step(self.side, &self.label)
+    }
+}
+
+/// The points of a flow: the steps of a calm run, named so that a different order in another run does not matter. With
+/// `reads`, every call but watches.
+pub async fn points(ground: &Ground, flow: Flow, reads: bool) -> Vec<Point> {
+    let life = Life::begin(ground, "calm", flow.setting()).await;
     let wire = life.wire.clone();
     flow::play(&life, flow, || wire.forget()).await;
     let mut points: Vec<Point> = Vec::new();
-    for (side, label) in life.wire.steps() {
+    for message in life.wire.messages() {
+        let (side, label) = (message.side, message.label);
+        let step = flow.is_step(side, &label);
+        if !step && !(reads && !label.starts_with("WATCH ")) {
+            continue;
+        }
         let nth = 1 + points
             .iter()
             .filter(|point| point.side == side && point.label == label)
             .count();
-        points.push(Point { side, label, nth });
+        if nth <= READS || label::is_step(side, &label) {
+            points.push(Point { side, label, nth });
+        }
     }
     assert!(!points.is_empty() && points.len() < MOST, "{flow:?}: {points:?}");
     points
 }
 
+/// Plays a flow under rules that apply in turn; how many have struck.
+async fn struck(ground: &Ground, flow: Flow, rules: Vec<Rule>) -> usize {
+    let life = Life::begin(ground, "crash", flow.setting()).await;
+    let wire = life.wire.clone();
+    let before = AtomicUsize::new(0);
+    let arm = || {
+        before.store(wire.struck(), Ordering::Relaxed);
+        wire.rules_in_turn(rules);
+    };
+    flow::play(&life, flow, arm).await;
+    oracle::assert_sound(&life);
+    life.wire.struck() - before.load(Ordering::Relaxed)
+}
+
 /// Plays a flow and kills the operator around one of its points.
 pub async fn kill_at(ground: &Ground, flow: Flow, point: &Point, moment: Moment) -> Outcome {
-    let life = Life::begin(ground, "crash", Setting::default()).await;
-    let wire = life.wire.clone();
-    let rule = Rule::once(point.side, &point.label, Fault::Kill(moment)).nth(point.nth);
-    flow::play(&life, flow, || wire.rule(rule)).await;
-    oracle::assert_sound(&life);
-    if life.wire.struck() > 0 {
-        Outcome::Passed
+    for _ in 0..TRIES {
+        let rule = Rule::once(point.side, &point.label, Fault::Kill(moment)).nth(point.nth);
+        if struck(ground, flow, vec![rule]).await > 0 {
+            return Outcome::Passed;
+        }
+    }
+    let why = format!("the flow was over before this step came, {TRIES} times");
+    if point.must_be_reached() {
+        Outcome::Failed(why)
     } else {
-        // Passes may merge differently from run to run: the flow was over before its n-th such step.
-        Outcome::Skipped("the flow was over before this step came".to_owned())
+        Outcome::Skipped(why)
     }
 }
 
-/// All single points of these flows.
-pub async fn single(ground: &Ground, flows: &[Flow]) -> Vec<Cell> {
+/// Plays a flow and kills the operator around one of its points and, after the restart, around the next step.
+pub async fn kill_twice(ground: &Ground, flow: Flow, point: &Point, moments: [Moment; 2]) -> Outcome {
+    let mut most = 0;
+    for _ in 0..TRIES {
+        let first = Rule::once(point.side, &point.label, Fault::Kill(moments[0])).nth(point.nth);
+        let next = Rule::step(1, Fault::Kill(moments[1]));
+        most = most.max(struck(ground, flow, vec![first, next]).await);
+        if most == 2 {
+            return Outcome::Passed;
+        }
+    }
+    Outcome::Skipped(match most {
+        0 => format!("the flow was over before this step came, {TRIES} times"),
+        _ => "no step was left after the restart".to_owned(),
+    })
+}
+
+/// The points of all these flows, those whose runs take long first: their waits overlap.
+async fn all_points(ground: &Ground, flows: &[Flow], reads: bool) -> Vec<(Flow, Point, Moment)> {
     let found: Vec<(Flow, Vec<Point>)> = stream::iter(flows.to_vec())
-        .map(|flow| async move { (flow, points(ground, flow).await) })
+        .map(|flow| async move { (flow, points(ground, flow, reads).await) })
         .buffer_unordered(8)
         .collect()
         .await;
-    let mut cells = Vec::new();
+    let mut all = Vec::new();
     for (flow, points) in found {
         for point in points {
-            for moment in Moment::ALL {
-                let (ground, point) = (ground.clone(), point.clone());
-                let name = format!("{flow:?}: kill {moment:?} {} #{}", point.label, point.nth);
-                cells.push(Cell::new("C1", name, move || async move {
-                    kill_at(&ground, flow, &point, moment).await
-                }));
-            }
+            all.extend(Moment::ALL.map(|moment| (flow, point.clone(), moment)));
+        }
+    }
+    all.sort_by_key(|(_, point, moment)| !point.is_long(*moment));
+    all
+}
+
+/// All single points of these flows.
+pub async fn single(ground: &Ground, flows: &[Flow], scale: Scale) -> Vec<Cell> {
+    let all = all_points(ground, flows, scale == Scale::Full).await;
+    let cells = all.into_iter().map(|(flow, point, moment)| {
+        let ground = ground.clone();
+        let name = format!("{flow:?}: kill {moment:?} {} #{}", point.label, point.nth);
+        Cell::new("C1", name, move || async move {
+            kill_at(&ground, flow, &point, moment).await
+        })
+    });
+    cells.collect()
+}
+
+/// Every flow that is killed.
+pub fn flows() -> Vec<Flow> {
+    Flow::ALL.into_iter().chain(Flow::MORE).collect()
+}
+
+/// The cells of C1.
+pub async fn cells(ground: Ground, scale: Scale) -> Vec<Cell> {
+    single(&ground, &flows(), scale).await
+}
+
+/// The cells of C1p: all pairs of a step and the next one after the restart, in all moments. Lives wait more than they
+/// work, so that all of them are played; none in a test.
+pub async fn pairs(ground: Ground, scale: Scale) -> Vec<Cell> {
+    if scale == Scale::Test {
+        return Vec::new();
+    }
+    // What is a step of the lease's flows is none of the others'.
+    let flows: Vec<Flow> = flows()
+        .into_iter()
+        .filter(|flow| !matches!(flow, Flow::Lease | Flow::HandOver))
+        .collect();
+    let mut cells = Vec::new();
+    for (flow, point, moment) in all_points(&ground, &flows, false).await {
+        for second in Moment::ALL {
+            let (ground, point) = (ground.clone(), point.clone());
+            let name = format!(
+                "{flow:?}: kill {moment:?} {} #{}, then {second:?} the next step",
+                point.label, point.nth
+            );
+            cells.push(Cell::new("C1p", name, move || async move {
+                kill_twice(&ground, flow, &point, [moment, second]).await
+            }));
         }
     }
     cells
-}
-
-/// The cells of the campaign.
-pub async fn cells(ground: Ground, _scale: Scale) -> Vec<Cell> {
-    single(&ground, &Flow::ALL).await
 }

@@ -12,10 +12,10 @@ mod watch;
 
 use std::{
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-pub use fault::{Fault, Moment, Reply, Rule, Which};
+pub use fault::{Fault, Moment, Reply, Rule, Shelf, Which};
 pub use watch::WatchFault;
 
 use crate::operator::Replica;
@@ -46,6 +46,10 @@ pub struct Message {
     pub status: Option<u16>,
     /// What was done to it.
     pub fault: Option<String>,
+    /// How long its sender waited for the head of an answer, or until it gave up; `None` while it waits.
+    pub held: Option<Duration>,
+    /// Which form of an answer was asked for.
+    pub accept: String,
 }
 
 #[derive(Default)]
@@ -53,6 +57,21 @@ struct Ledger {
     messages: Vec<Message>,
     rules: Vec<Rule>,
     cut: Vec<(Side, Option<usize>)>,
+    watches_closed: usize,
+    /// What comes after a rule that has struck and a start: by the rule's place.
+    chains: Vec<(usize, Vec<Rule>)>,
+    /// What waits for the next start.
+    waiting: Vec<Vec<Rule>>,
+}
+
+impl Ledger {
+    /// The first of these applies from now on, each other from the start on that follows its forerunner's strike.
+    fn follow(&mut self, chain: Vec<Rule>) {
+        let mut chain = chain.into_iter();
+        let Some(first) = chain.next() else { return };
+        self.rules.push(first);
+        self.chains.push((self.rules.len() - 1, chain.collect()));
+    }
 }
 
 /// What all proxies of a life share: the record and the rules.
@@ -84,10 +103,26 @@ impl Wire {
         self.with(|ledger| ledger.rules.push(rule));
     }
 
+    /// Adds rules of which each applies only when the one before has struck and a replica was started since: kills in a row.
+    pub fn rules_in_turn(&self, rules: Vec<Rule>) {
+        self.with(|ledger| ledger.follow(rules));
+    }
+
+    /// A replica is being started.
+    pub(crate) fn starting(&self) {
+        self.with(|ledger| {
+            for chain in std::mem::take(&mut ledger.waiting) {
+                ledger.follow(chain);
+            }
+        });
+    }
+
     /// Takes all rules and partitions away: calm weather.
     pub fn calm(&self) {
         self.with(|ledger| {
             ledger.rules.clear();
+            ledger.chains.clear();
+            ledger.waiting.clear();
             ledger.cut.clear();
         });
     }
@@ -100,6 +135,15 @@ impl Wire {
     /// Cuts a replica, or all, from one side: new messages get no answer and open ones break off.
     pub fn cut(&self, side: Side, replica: Option<usize>) {
         self.with(|ledger| ledger.cut.push((side, replica)));
+    }
+
+    /// Ends every watch that is open now, in order; what is opened again meets the rules that stand then.
+    pub fn close_watches(&self) {
+        self.with(|ledger| ledger.watches_closed += 1);
+    }
+
+    fn watches_closed(&self) -> usize {
+        self.with(|ledger| ledger.watches_closed)
     }
 
     fn is_cut(&self, side: Side, replica: Option<usize>) -> bool {
@@ -131,11 +175,19 @@ impl Wire {
     }
 
     /// Records a message; the fault that meets it, if any.
-    fn meet(&self, side: Side, label: &str, path: &str, replica: Option<usize>) -> (usize, Option<Fault>) {
+    fn meet(
+        &self,
+        side: Side,
+        label: &str,
+        path: &str,
+        accept: &str,
+        replica: Option<usize>,
+    ) -> (usize, Option<Fault>) {
         self.with(|ledger| {
             let mut met = None;
-            for rule in &mut ledger.rules {
-                if !rule.matches(side, label) {
+            let mut by = None;
+            for (place, rule) in ledger.rules.iter_mut().enumerate() {
+                if !rule.matches(side, label, replica) {
                     continue;
                 }
                 if rule.skip > 0 {
@@ -143,7 +195,12 @@ impl Wire {
                 } else if met.is_none() && rule.struck < rule.times {
                     rule.struck += 1;
                     met = Some(rule.fault.clone());
+                    by = Some(place);
                 }
+            }
+            if let Some(at) = ledger.chains.iter().position(|(place, _)| Some(*place) == by) {
+                let (_, rest) = ledger.chains.swap_remove(at);
+                ledger.waiting.push(rest);
             }
             ledger.messages.push(Message {
                 side,
@@ -153,9 +210,21 @@ impl Wire {
                 at: Instant::now(),
                 status: None,
                 fault: met.as_ref().map(|fault| format!("{fault:?}")),
+                held: None,
+                accept: accept.to_owned(),
             });
             (ledger.messages.len() - 1, met)
         })
+    }
+
+    /// A message is over for its sender.
+    fn over(&self, number: usize, label: &str, held: Duration) {
+        self.with(|ledger| {
+            // After `forget` the number may be another's.
+            if let Some(message) = ledger.messages.get_mut(number).filter(|message| message.label == label) {
+                message.held = Some(held);
+            }
+        });
     }
 
     fn answered(&self, number: usize, status: Option<u16>) {

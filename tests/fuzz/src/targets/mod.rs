@@ -17,6 +17,8 @@ pub struct Target {
     pub run: fn(&[u8]),
     /// Words that its reader knows.
     pub words: &'static [&'static [u8]],
+    /// How much dearer than others one input is: the short run tries so many times fewer.
+    pub weight: u64,
 }
 
 /// Every target.
@@ -25,60 +27,72 @@ pub const TARGETS: &[Target] = &[
         name: "webhook",
         run: webhook::webhook,
         words: webhook::WORDS,
+        weight: 1,
     },
     Target {
         name: "answer",
         run: answers::answer,
         words: answers::WORDS,
+        weight: 1,
     },
     Target {
         name: "retry_after",
         run: answers::retry_after,
         words: answers::DATE_WORDS,
+        weight: 1,
     },
     Target {
         name: "token",
         run: texts::token,
         words: texts::TOKEN_WORDS,
+        weight: 1,
     },
     Target {
         name: "url",
         run: texts::url,
         words: texts::URL_WORDS,
+        weight: 1,
     },
     Target {
         name: "id",
         run: texts::id,
         words: texts::ID_WORDS,
+        weight: 1,
     },
     Target {
         name: "qr_payload",
         run: pictures::payload,
         words: pictures::PAYLOAD_WORDS,
+        weight: 10,
     },
     Target {
         name: "qr_png",
         run: pictures::png,
         words: pictures::PNG_WORDS,
+        weight: 10,
     },
     Target {
         name: "qr_modules",
         run: pictures::modules,
         words: &[],
+        weight: 10,
     },
     Target {
         name: "channel",
         run: channel::channel,
         words: channel::WORDS,
+        weight: 1,
     },
     Target {
         name: "intent",
         run: channel::intent,
         words: channel::INTENT_WORDS,
+        weight: 1,
     },
     Target {
         name: "account",
         run: account::account,
         words: account::WORDS,
+        weight: 1,
     },
 ];

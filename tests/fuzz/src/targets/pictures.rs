@@ -56,8 +56,11 @@ pub(super) fn payload(input: &[u8]) {
 
 /// Any bytes as the picture of a payload, mended so far that a decoder goes on.
 pub(super) fn png(input: &[u8]) {
-    painted(&data_uri(input));
-    painted(&data_uri(&with_sums(input)));
+    let mended = with_sums(input);
+    if mended != input {
+        painted(&data_uri(input));
+    }
+    painted(&data_uri(&mended));
 }
 
 /// Any bits as the modules of a code.
@@ -107,12 +110,7 @@ fn data_uri(bytes: &[u8]) -> String {
 
 /// The pictures of a payload, which must keep their promises.
 fn painted(payload: &str) -> Option<Picture> {
-    let picture = Picture::from_payload(payload);
-    assert!(
-        picture == Picture::from_payload(payload),
-        "the same payload, the same pictures"
-    );
-    let picture = match picture {
+    let picture = match Picture::from_payload(payload) {
         Ok(picture) => picture,
         Err(why) => {
             assert!(why != Unpaintable::Empty || payload.trim().is_empty());

@@ -1,0 +1,72 @@
+//! C1m: the operator is killed many times at steps by chance while it works off a backlog of objects of all transports.
+
+use std::time::Duration;
+
+use super::Scale;
+use crate::{Cell, Chance, Fault, Ground, Life, Moment, Outcome, Rule, Setting, crowd::Crowd, life::ACCOUNT, oracle};
+
+/// Runs over a small backlog. Two hundred backlogs of 300 objects would be half a million writes: the runs are many and
+/// small, where a kill is as likely to hit each kind of step, and a few are large, where much is under way at once.
+const RUNS: u64 = 200;
+/// Runs over a large backlog.
+const LARGE_RUNS: u64 = 3;
+/// Runs in a test.
+const TEST_RUNS: u64 = 2;
+/// A small backlog has so many objects.
+const SMALL: (usize, usize) = (15, 30);
+/// A large one has.
+const LARGE: usize = 300;
+/// The operator is killed so often.
+const KILLS: (usize, usize) = (5, 15);
+/// An object is made in about so many steps.
+const STEPS: usize = 5;
+/// Below what a cell may take, above several graces in a row.
+const PATIENCE: Duration = Duration::from_secs(560);
+
+async fn run(ground: &Ground, mut chance: Chance, size: usize) -> Outcome {
+    let crowd = Crowd::of(size, &mut chance);
+    let kills = chance.between(KILLS.0, KILLS.1);
+    // The last kill comes before the backlog is worked off.
+    let widest = (size * STEPS / kills).max(1);
+    let rules = (0..kills).map(|_| Rule::step(chance.between(1, widest), Fault::Kill(*chance.pick(&Moment::ALL))));
+    let rules = rules.collect();
+    let life = Life::begin(ground, "many", Setting::default()).await;
+    life.account().await;
+    crowd.apply(&life).await;
+    life.wire.rules_in_turn(rules);
+    life.start();
+    let orphans = crowd.settle(&life, PATIENCE).await;
+    assert_eq!(
+        orphans,
+        Vec::<String>::new(),
+        "at the service, and nobody's, of account {ACCOUNT}"
+    );
+    crowd.assert_deleted_only_what_left(&life);
+    oracle::assert_sound(&life);
+    let struck = life.wire.struck();
+    if struck >= KILLS.0 {
+        Outcome::Passed
+    } else {
+        Outcome::Skipped(format!("only {struck} of {kills} kills before all was done"))
+    }
+}
+
+/// The cells of the campaign.
+pub fn cells(ground: &Ground, scale: Scale, seed: u64) -> Vec<Cell> {
+    let (runs, large) = match scale {
+        Scale::Test => (TEST_RUNS, 0),
+        Scale::Full => (RUNS, LARGE_RUNS),
+    };
+    // The large ones take longest and begin first.
+    let sizes = (0..large).map(|_| None).chain((0..runs).map(|_| Some(SMALL)));
+    (0_u64..)
+        .zip(sizes)
+        .map(|(number, small)| {
+            let ground = ground.clone();
+            let mut chance = Chance::of(seed, number);
+            let size = small.map_or(LARGE, |(least, most)| chance.between(least, most));
+            let name = format!("run {number}: {size} objects");
+            Cell::new("C1m", name, move || async move { run(&ground, chance, size).await })
+        })
+        .collect()
+}

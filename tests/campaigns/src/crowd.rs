@@ -1,0 +1,374 @@
+//! Many objects of mixed transports at once, the people who log them in, and what must be left of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use futures::{StreamExt, stream};
+use kube::{
+    ResourceExt,
+    api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions},
+};
+use serde_json::{Value, json};
+use wazzup_operator::api::{WazzupChannel, condition, names};
+use wazzup_simulator::world::Channel;
+
+use crate::{Chance, Life};
+
+/// How often people look at their objects.
+const ROUND: Duration = Duration::from_millis(500);
+/// How long a person waits before the same is done once more.
+const AGAIN: Duration = Duration::from_secs(8);
+/// How many of a hundred objects are deleted while the others are being made.
+const LEAVE: usize = 30;
+/// Within how many rounds they are.
+const SOON: usize = 40;
+
+const TRANSPORTS: [&str; 10] = [
+    "telegram", "maxbot", "avito", "instAPI", "whatsapp", "tgapi", "viber", "max", "wapi", "vk",
+];
+
+/// One object, and what becomes of it.
+#[derive(Debug, Clone)]
+struct Member {
+    name: String,
+    number: usize,
+    transport: &'static str,
+    /// The round in which it is deleted, if it is.
+    leaves: Option<usize>,
+}
+
+impl Member {
+    /// The values of its Secret; another version holds other ones.
+    fn credentials(&self, version: usize) -> Option<Value> {
+        let (name, number) = (&self.name, self.number);
+        Some(match self.transport {
+            "telegram" => json!({"telegram_token": format!("{}:canary-bot-{name}", 100 + number + 1_000 * version)}),
+            "maxbot" => json!({"access_token": format!("canary-max-{name}-{version}")}),
+            "avito" => json!({"code": format!("canary-code-{name}-{version}")}),
+            "instAPI" => json!({
+                "username": name, "page_id": "1", "inst_id": "2", "user_token": format!("canary-insta-{name}-{version}"),
+            }),
+            _ => return None,
+        })
+    }
+
+    fn phone(&self) -> String {
+        format!("7999{:07}", self.number)
+    }
+}
+
+#[derive(Default)]
+struct Done {
+    /// The latest version of each object's Secret.
+    versions: BTreeMap<String, usize>,
+    /// When a person last did something of this kind.
+    last: BTreeMap<(String, &'static str), Instant>,
+    /// Links that were followed, and the channel that came of it.
+    followed: BTreeMap<String, (String, String)>,
+    /// How often a person had to choose a channel.
+    choices: usize,
+    round: usize,
+}
+
+/// Many objects in one life.
+pub struct Crowd {
+    members: Vec<Member>,
+    done: Mutex<Done>,
+}
+
+impl Crowd {
+    /// So many objects, by chance.
+    pub fn of(size: usize, chance: &mut Chance) -> Self {
+        let members = (0..size)
+            .map(|number| {
+                let transport = *chance.pick(&TRANSPORTS);
+                Member {
+                    name: format!("{}-{number}", transport.to_lowercase()),
+                    number,
+                    transport,
+                    leaves: chance.percent(LEAVE).then(|| chance.between(1, SOON)),
+                }
+            })
+            .collect();
+        Self {
+            members,
+            done: Mutex::default(),
+        }
+    }
+
+    /// How often people had to choose a channel.
+    pub fn choices(&self) -> usize {
+        self.done.lock().unwrap().choices
+    }
+
+    /// Applies all manifests.
+    pub async fn apply(&self, life: &Life) {
+        stream::iter(&self.members)
+            .for_each_concurrent(8, |member| async move {
+                let mut spec = json!({"transport": member.transport});
+                if let Some(values) = member.credentials(0) {
+                    life.secret(&member.name, values).await;
+                    spec["credentialsSecretRef"] = json!({"name": member.name});
+                }
+                life.channel(&member.name, spec).await;
+            })
+            .await;
+    }
+
+    /// One round of what people do: log in, choose, mend, delete. Whoever `chooses` knows what the service has made.
+    pub async fn round(&self, life: &Life, chooses: bool) -> Vec<WazzupChannel> {
+        let objects = listed(life).await;
+        let round = {
+            let mut done = self.done.lock().unwrap();
+            done.round += 1;
+            done.round
+        };
+        let mut taken: BTreeSet<String> = objects.iter().flat_map(ids_of).collect();
+        for member in &self.members {
+            let Some(object) = objects.iter().find(|object| object.name_any() == member.name) else {
+                continue;
+            };
+            if member.leaves.is_some_and(|at| at <= round) && object.metadata.deletion_timestamp.is_none() {
+                leave(life, object).await;
+                continue;
+            }
+            self.help(life, member, object, chooses, &mut taken).await;
+        }
+        objects
+    }
+
+    /// What a person does who is asked for something.
+    async fn help(
+        &self,
+        life: &Life,
+        member: &Member,
+        object: &WazzupChannel,
+        chooses: bool,
+        taken: &mut BTreeSet<String>,
+    ) {
+        let status = object.status.clone().unwrap_or_default();
+        let Some(reason) = condition(&status.conditions, "ActionRequired").map(|one| one.reason.clone()) else {
+            return;
+        };
+        let id = status.channel_id.clone().unwrap_or_default();
+        match reason.as_str() {
+            "ScanQr" => {
+                life.scan(&id, &member.phone());
+            }
+            "FollowLink" => match (member.transport, status.url) {
+                ("wapi", Some(url)) => self.follow(life, member, url),
+                ("vk", _) => {
+                    let sink = life.config_maps().get_opt(&names::sink(&member.name)).await.unwrap();
+                    let link = sink.and_then(|map| map.data).and_then(|data| data.get("link").cloned());
+                    if let Some(link) = link {
+                        self.follow(life, member, link);
+                    }
+                }
+                _ => self.ask(life, member, "reinit-requested-at").await,
+            },
+            "RequestNewQr" => self.ask(life, member, "reinit-requested-at").await,
+            "FixCredentials" if self.due(&member.name, "Secret") => {
+                let version = {
+                    let mut done = self.done.lock().unwrap();
+                    let version = done.versions.entry(member.name.clone()).or_default();
+                    *version += 1;
+                    *version
+                };
+                if let Some(values) = member.credentials(version) {
+                    life.secret(&member.name, values).await;
+                }
+            }
+            "ChooseChannel" if chooses && self.due(&member.name, "choice") => {
+                let answer = self.choice(life, member, taken);
+                self.done.lock().unwrap().choices += 1;
+                annotate(life, member, "resolve-create", &answer).await;
+                taken.insert(answer);
+            }
+            _ => {}
+        }
+    }
+
+    fn due(&self, name: &str, what: &'static str) -> bool {
+        let mut done = self.done.lock().unwrap();
+        let key = (name.to_owned(), what);
+        let due = done.last.get(&key).is_none_or(|at| at.elapsed() > AGAIN);
+        if due {
+            done.last.insert(key, Instant::now());
+        }
+        due
+    }
+
+    async fn ask(&self, life: &Life, member: &Member, annotation: &'static str) {
+        if self.due(&member.name, annotation) {
+            let value = format!("round-{}", self.done.lock().unwrap().round);
+            annotate(life, member, annotation, &value).await;
+        }
+    }
+
+    /// Nobody follows a link twice.
+    fn follow(&self, life: &Life, member: &Member, link: String) {
+        let mut done = self.done.lock().unwrap();
+        if done.followed.contains_key(&link) {
+            return;
+        }
+        if let Ok(id) = life.simulator.with(|world, now| world.follow_link(&link, now)) {
+            done.followed.insert(link, (member.name.clone(), id));
+        }
+    }
+
+    /// The object that a channel at the service was made for, as far as its credentials, phone or link tell.
+    fn owner(&self, channel: &Channel) -> Option<&Member> {
+        let done = self.done.lock().unwrap();
+        self.members.iter().find(|member| {
+            let newest = done.versions.get(&member.name).copied().unwrap_or(0);
+            let by_secret =
+                (0..=newest).any(|version| member.credentials(version).as_ref() == Some(&channel.credentials));
+            let by_phone = channel.phone.as_ref() == Some(&member.phone());
+            let by_link = done
+                .followed
+                .values()
+                .any(|(name, id)| *name == member.name && *id == channel.id);
+            by_secret || by_phone || by_link
+        })
+    }
+
+    /// The channel that is this object's; nobody's own are as good as each other; `create` when there is none.
+    fn choice(&self, life: &Life, member: &Member, taken: &BTreeSet<String>) -> String {
+        let free: Vec<Channel> = life
+            .remote()
+            .into_iter()
+            .filter(|channel| channel.transport == member.transport && !taken.contains(&channel.id))
+            .collect();
+        let own = |channel: &&Channel| self.owner(channel).is_some_and(|owner| owner.name == member.name);
+        let nobodys = |channel: &&Channel| self.owner(channel).is_none();
+        let found = free.iter().find(own).or_else(|| free.iter().find(nobodys));
+        found.map_or_else(|| "create".to_owned(), |channel| channel.id.clone())
+    }
+
+    /// People go on until each object that stays is connected to a channel of its own and the others are gone; then what
+    /// nobody holds at the service. `patience` at most.
+    pub async fn settle(&self, life: &Life, patience: Duration) -> Vec<String> {
+        let what = format!("{} objects at rest in {}", self.members.len(), life.namespace);
+        control_plane::eventually(&what, patience, || async {
+            life.tend();
+            let objects = self.round(life, true).await;
+            let judged = self.judge(&objects);
+            tokio::time::sleep(ROUND).await;
+            judged
+        })
+        .await;
+        let objects = listed(life).await;
+        let held: BTreeSet<String> = objects.iter().flat_map(ids_of).collect();
+        let there: BTreeSet<String> = life.remote().into_iter().map(|channel| channel.id).collect();
+        assert!(held.is_subset(&there), "held {held:?}, at the service {there:?}");
+        there.difference(&held).cloned().collect()
+    }
+
+    fn judge(&self, objects: &[WazzupChannel]) -> Result<(), String> {
+        let mut held = BTreeMap::new();
+        for member in &self.members {
+            let object = objects.iter().find(|object| object.name_any() == member.name);
+            match (object, member.leaves) {
+                (None, Some(_)) => {}
+                (None, None) => panic!("{} is gone, and nobody deleted it", member.name),
+                (Some(object), Some(_)) => return Err(told(object)),
+                (Some(object), None) => {
+                    let status = object.status.clone().unwrap_or_default();
+                    let ready = condition(&status.conditions, "Ready").is_some_and(|one| one.status == "True");
+                    let open = object.annotations().contains_key(names::CREATE_INTENT);
+                    let Some(id) = status.channel_id.filter(|_| ready && !open) else {
+                        return Err(told(object));
+                    };
+                    if let Some(other) = held.insert(id.clone(), &member.name) {
+                        return Err(format!("{other} and {} hold {id}", member.name));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// I3: no channel was deleted at the service that was made for an object that stays.
+    pub fn assert_deleted_only_what_left(&self, life: &Life) {
+        let journal = life.simulator.journal();
+        for entry in journal.matching("DELETE", "/v2/channels/") {
+            let id = entry.path.trim_start_matches("/v2/channels/").to_owned();
+            let channel = life.simulator.with(|world, _| world.channel(&id).cloned());
+            let owner = channel.as_ref().and_then(|channel| self.owner(channel));
+            assert!(
+                owner.is_none_or(|owner| owner.leaves.is_some()),
+                "{id} was deleted, and it was the channel of {owner:?}"
+            );
+        }
+    }
+}
+
+/// The objects. An API server with hundreds of writers may answer late: nobody is interested in that here.
+async fn listed(life: &Life) -> Vec<WazzupChannel> {
+    let what = format!("a list of {}", life.namespace);
+    let list = control_plane::eventually(&what, crate::life::PATIENCE, || async {
+        let found = life.channels().list(&ListParams::default()).await;
+        found.map_err(|error| error.to_string())
+    });
+    list.await.items
+}
+
+/// Deletes an object as it was seen. Without that condition the API server may drop a finalizer that is written at the
+/// same moment; what the operator makes of that is shown in `tests/troubles.rs`.
+async fn leave(life: &Life, object: &WazzupChannel) {
+    let seen = Preconditions {
+        resource_version: object.resource_version(),
+        uid: object.uid(),
+    };
+    let params = DeleteParams::default().preconditions(seen);
+    match life.channels().delete(&object.name_any(), &params).await {
+        Ok(_) => {}
+        // Somebody was faster, or it is done in the next round.
+        Err(kube::Error::Api(status)) if [404, 409, 504].contains(&status.code) => {}
+        Err(error) => panic!("{}: {error}", object.name_any()),
+    }
+}
+
+/// Sets an annotation of ours, unless the object has gone meanwhile.
+async fn annotate(life: &Life, member: &Member, annotation: &str, value: &str) {
+    let patch = json!({"metadata": {"annotations": {format!("wazzup24.com/{annotation}"): value}}});
+    let channels = life.channels();
+    match channels
+        .patch(&member.name, &PatchParams::default(), &Patch::Merge(patch))
+        .await
+    {
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if [404, 504].contains(&status.code) => {}
+        Err(error) => panic!("{}: {error}", member.name),
+    }
+}
+
+/// The ids that an object holds, in its status or in its annotation.
+fn ids_of(object: &WazzupChannel) -> Vec<String> {
+    let status = object.status.as_ref().and_then(|status| status.channel_id.clone());
+    let noted = object.annotations().get(names::CHANNEL_ID).cloned();
+    status.into_iter().chain(noted).collect()
+}
+
+fn told(object: &WazzupChannel) -> String {
+    let status = object.status.clone().unwrap_or_default();
+    let words: Vec<String> = status
+        .conditions
+        .iter()
+        .map(|one| format!("{}={}/{} {}", one.type_, one.status, one.reason, one.message))
+        .collect();
+    format!(
+        "{}{}: {words:?} {:?} {:?}",
+        object.name_any(),
+        if object.metadata.deletion_timestamp.is_some() {
+            " (going)"
+        } else {
+            ""
+        },
+        object.annotations(),
+        status.attempts
+    )
+}
