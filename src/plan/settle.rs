@@ -193,14 +193,14 @@ fn reinitialized(seen: &Seen, wish: &Wish, memory: Memory, result: &Result<Optio
         Err(fault @ (Fault::NotSent { .. } | Fault::Throttled { .. } | Fault::Denied { .. })) => {
             setback::after(seen, seen.memory.clone(), Progress::BackingOff, fault)
         }
-        Err(fault @ Fault::Unclear { .. }) => {
+        // A channel that is there after all was not asked by a 404: new credentials would never be sent.
+        Err(fault @ (Fault::Unclear { .. } | Fault::Missing { .. })) => {
             let memory = Memory {
                 reinit_unanswered: unanswered,
                 ..memory
             };
             setback::after(seen, memory, Progress::Reinitializing, fault)
         }
-        Err(fault @ Fault::Missing { .. }) => setback::after(seen, memory, Progress::Reinitializing, fault),
     }
 }
 

@@ -7,8 +7,11 @@ use base64::{
 
 use super::Unpaintable;
 
-/// A PNG may have so many bytes: with the payload beside it in base64 it still fits an object of 1 MiB.
-pub(super) const LARGEST_PNG: usize = 700 << 10;
+/// A PNG may have so many bytes: with the payload beside it in base64, and the drawing for a terminal, it still fits an
+/// object of 1 MiB.
+pub(super) const LARGEST_PNG: usize = 410 << 10;
+/// What a payload may have beside its base64: its head, line breaks.
+pub(super) const BESIDE: usize = 1024;
 
 /// How every PNG begins once it is in base64.
 const PNG_IN_BASE64: &str = "iVBORw0KGgo";
@@ -45,7 +48,7 @@ pub(super) fn read(payload: &str) -> Result<Payload, Unpaintable> {
     } else {
         return Ok(Payload::Text(payload.to_owned()));
     };
-    if encoded.len() > LARGEST_PNG / 3 * 4 + 1024 {
+    if encoded.len() > LARGEST_PNG / 3 * 4 + BESIDE {
         return Err(Unpaintable::TooManyBytes);
     }
     let bytes = decode(encoded).ok_or(Unpaintable::BrokenBase64)?;

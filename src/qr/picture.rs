@@ -22,7 +22,7 @@ pub enum Unpaintable {
     #[error("the QR picture is a broken PNG")]
     BrokenPng,
     /// It would not fit an object.
-    #[error("the QR picture is larger than 700 KiB")]
+    #[error("the QR picture is larger than 410 KiB")]
     TooManyBytes,
     /// Wider or higher than the limit.
     #[error("the QR picture is wider or higher than 2048 pixels")]

@@ -320,3 +320,11 @@ proptest! {
         prop_assert_eq!(scanned_from_terminal(text_of(&again)), text.trim());
     }
 }
+
+#[test]
+fn the_largest_picture_fits_an_object_with_all_that_is_stored_beside_it() {
+    let densest = draw::code(&[b'1'; 7_089]).unwrap();
+    let payload = payload::LARGEST_PNG / 3 * 4 + payload::BESIDE;
+    let stored = payload + payload::LARGEST_PNG + draw::text(&densest).len();
+    assert!(stored <= 1 << 20, "{stored} bytes");
+}

@@ -164,6 +164,11 @@ impl Answer {
     }
 
     fn new_channel(&self, transport: Transport) -> Result<RemoteChannel, Fault> {
+        // What is recorded is believed for good, so an id of another kind than the page's has to be seen in a list first.
+        let numbered = |items: Vec<&Value>| Ok(items.iter().any(|item| item["channel_id"].is_number()));
+        if self.items(numbered)? {
+            return Err(self.unclear("the answer holds a number for the id of the new channel"));
+        }
         let ChannelList { mut channels, .. } = self.channel_list()?;
         match (channels.pop(), channels.is_empty()) {
             (Some(mut channel), true) if channel.transport.is_empty() || channel.is(transport) => {

@@ -115,6 +115,9 @@ fn a_create_is_made_only_when_one_channel_of_the_transport_is_named() {
         };
         assert_eq!(channel.url.as_deref(), Some("https://x.example/l"));
     }
+    // A list shows whether that is the channel's id.
+    let numbered = created(201, r#"{"data":[{"channel_id":42,"transport":"wapi"}]}"#);
+    assert!(matches!(numbered, CreateOutcome::Unknown(_)), "{numbered:?}");
     let bare = created(201, r#"{"data":{"channel_id":"a"}}"#);
     assert_eq!(bare, CreateOutcome::Created(RemoteChannel::bare(id("a"), "wapi")));
     for body in [

@@ -50,6 +50,13 @@ fn any_clear_answer_settles_it_and_an_unclear_one_does_not() {
     assert_eq!(answered(&changed(), Some(rejected)).memory.reinit_unanswered, None);
     let kept = answered(&changed(), Some(unclear)).memory;
     assert_eq!(kept.reinit_unanswered, Some(at(0)));
+    let missing = Fault::Missing {
+        words: "no such route".into(),
+    };
+    assert_eq!(
+        answered(&changed(), Some(missing)).memory.reinit_unanswered,
+        Some(at(0))
+    );
     let unsent = answered(&changed(), Some(not_sent)).memory;
     assert_eq!(
         (unsent.reinit_unanswered, unsent.credentials_hash.as_deref()),

@@ -400,20 +400,6 @@ async fn misled(ground: &Ground, flow: Flow, address: String) -> Outcome {
     Outcome::Passed
 }
 
-/// So many of the cells, as chance picks them.
-pub(super) fn sample(mut cells: Vec<Cell>, most: usize, seed: u64) -> Vec<Cell> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut picked = Vec::new();
-    while picked.len() < most && !cells.is_empty() {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        let place = usize::try_from(state % cells.len() as u64).unwrap_or(0);
-        picked.push(cells.swap_remove(place));
-    }
-    picked
-}
-
 /// The cells of the campaign; a test plays those that chance picks among the short ones.
 pub async fn cells(ground: Ground, scale: Scale, seed: u64) -> Vec<Cell> {
     let mut cells = Vec::new();
@@ -433,7 +419,7 @@ pub async fn cells(ground: Ground, scale: Scale, seed: u64) -> Vec<Cell> {
         }
     }
     if scale == Scale::Test {
-        return sample(cells, 10, seed);
+        return super::sample(cells, seed, 10);
     }
     for flow in [
         Flow::CreateBot,

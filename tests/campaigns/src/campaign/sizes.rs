@@ -11,7 +11,6 @@ use wazzup_operator::api::condition;
 
 use super::{
     Scale,
-    service::sample,
     webhooks::{address, post, post_raw, seconds},
 };
 use crate::{
@@ -155,9 +154,9 @@ async fn play(ground: &Ground, odd: Odd) -> Outcome {
     life.start();
     life.account().await;
     match odd {
-        Odd::Qr(code, shown) => qr(&life, false, &code(), json!(null), shown).await,
-        Odd::QrSecret(code, shown) => qr(&life, true, &code(), json!(null), shown).await,
-        Odd::Time(at, shown) => qr(&life, false, "2@canary-timed", at(), shown).await,
+        Odd::Qr(code, shown) => qr(&life, false, &code(), || json!(seconds()), shown).await,
+        Odd::QrSecret(code, shown) => qr(&life, true, &code(), || json!(seconds()), shown).await,
+        Odd::Time(at, shown) => qr(&life, false, "2@canary-timed", at, shown).await,
         Odd::EventId(id) => event_id(&life, &id()).await,
         Odd::Field(field, value) => listed(&life, Some(field), move |_| value()).await,
         Odd::Beside(id) => listed(&life, None, id).await,
@@ -218,7 +217,7 @@ fn qr_event(id: &str, code: &str, at: &Value) -> Value {
     json!({"event": "channel.qr_update", "data": [item], "meta": {"timestamp": at}})
 }
 
-async fn qr(life: &Life, secret: bool, code: &str, at: Value, must_be_shown: bool) {
+async fn qr(life: &Life, secret: bool, code: &str, at: fn() -> Value, must_be_shown: bool) {
     life.until_subscribed().await;
     let sink = if secret { "Secret" } else { "ConfigMap" };
     life.channel(NAME, json!({"transport": "whatsapp", "qr": {"sink": sink}}))
@@ -229,7 +228,7 @@ async fn qr(life: &Life, secret: bool, code: &str, at: Value, must_be_shown: boo
     })
     .await;
     let id = life.remote().remove(0).id;
-    let answer = post(&address(life), &qr_event(&id, code, &at)).await;
+    let answer = post(&address(life), &qr_event(&id, code, &at())).await;
     assert!([200, 413].contains(&answer), "{answer}");
     if must_be_shown {
         until_shown(life, secret, code).await;
@@ -287,7 +286,9 @@ async fn event_id(life: &Life, id: &str) {
 
 /// Nothing odd has got into a path.
 fn assert_paths(life: &Life) {
-    for message in life.wire.messages().iter().filter(|one| one.side == Side::Wazzup) {
+    // A proxy's port may have been another life's before, and its operator may still knock.
+    let asked = life.wire.messages().into_iter();
+    for message in asked.filter(|one| one.side == Side::Wazzup && one.path.contains("v2/")) {
         let plain = |letter: char| letter.is_ascii_alphanumeric() || "/-_?=".contains(letter);
         assert!(
             message.path.chars().all(plain) && message.path.len() < 300,
@@ -498,7 +499,7 @@ pub async fn cells(ground: Ground, scale: Scale, seed: u64) -> Vec<Cell> {
         move || async move { longest(&ground).await },
     ));
     match scale {
-        Scale::Test => sample(cells, 8, seed),
+        Scale::Test => super::sample(cells, seed, 8),
         Scale::Full => cells,
     }
 }

@@ -10,7 +10,7 @@ use futures::{StreamExt, stream};
 use kube::api::ListParams;
 use serde_json::{Value, json};
 
-use super::{Scale, service::sample};
+use super::Scale;
 use crate::{Cell, Fault, Ground, Life, Outcome, Rule, Setting, Side, flow::NAME, life::ACCOUNT, oracle};
 
 /// Seconds since 1970.
@@ -33,16 +33,22 @@ pub(super) async fn post(url: &str, body: &Value) -> u16 {
     post_raw(url, body.to_string().into_bytes()).await
 }
 
-/// Sends any bytes.
+/// Sends any bytes, and again what was not taken yet, as the service does.
 pub(super) async fn post_raw(url: &str, body: Vec<u8>) -> u16 {
     static CLIENT: std::sync::OnceLock<reqwest::Client> = std::sync::OnceLock::new();
     let client = CLIENT.get_or_init(|| {
         let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
         client.build().unwrap()
     });
-    let sent = client.post(url).header("content-type", "application/json").body(body);
-    let answer = sent.timeout(Duration::from_secs(60)).send().await;
-    answer.map_or(0, |answer| answer.status().as_u16())
+    for _ in 0..5 {
+        let sent = client.post(url).header("content-type", "application/json");
+        let answer = sent.body(body.clone()).timeout(Duration::from_secs(60)).send().await;
+        let status = answer.map_or(0, |answer| answer.status().as_u16());
+        if status != 503 {
+            return status;
+        }
+    }
+    503
 }
 
 /// The events that are subscribed.
@@ -405,7 +411,7 @@ pub async fn cells(ground: Ground, scale: Scale, seed: u64) -> Vec<Cell> {
         Scale::Full => (1, 2_000, 25),
     };
     if scale == Scale::Test {
-        cells = sample(cells, 8, seed);
+        cells = super::sample(cells, seed, 8);
     }
     let one = ground.clone();
     let name = format!("the {} orders of five events", 120 / one_in);

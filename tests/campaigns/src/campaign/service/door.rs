@@ -10,6 +10,7 @@ use std::{
 };
 
 use tokio::{
+    io::AsyncReadExt,
     net::{TcpListener, TcpStream},
     task::{JoinHandle, JoinSet},
 };
@@ -83,7 +84,10 @@ impl Door {
     }
 }
 
-/// Counts who comes.
+/// The path to which a redirect leads.
+pub const LURE: &str = "/lured/away";
+
+/// Counts who comes for [`LURE`].
 pub struct Trap {
     /// Where.
     pub url: String,
@@ -105,8 +109,14 @@ impl Trap {
         let visits = Arc::new(AtomicUsize::new(0));
         let counted = visits.clone();
         let keeper = tokio::spawn(async move {
-            while listener.accept().await.is_ok() {
-                counted.fetch_add(1, Ordering::Relaxed);
+            while let Ok((mut stream, _)) = listener.accept().await {
+                // The port may have been another life's before: only who follows a redirect asks for this path.
+                let mut begun = vec![0; LURE.len() + 16];
+                let read = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut begun)).await;
+                let length = read.ok().and_then(Result::ok).unwrap_or(0);
+                if String::from_utf8_lossy(&begun[..length]).contains(LURE) {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                }
             }
         });
         Self { url, visits, keeper }
@@ -120,6 +130,8 @@ impl Trap {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt;
+
     use super::*;
 
     #[tokio::test]
@@ -138,6 +150,9 @@ mod tests {
         .await;
         door.open().await;
         assert!(knock().await.is_ok());
+        let mut stream = knock().await.unwrap();
+        let asked = format!("POST {LURE} HTTP/1.1\r\n\r\n");
+        stream.write_all(asked.as_bytes()).await.unwrap();
         control_plane::eventually("a visit", Duration::from_secs(60), || async {
             if trap.visits() > 0 {
                 Ok(())

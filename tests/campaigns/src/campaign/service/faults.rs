@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::door::LURE;
 use crate::{Fault, proxy::Reply};
 
 /// What a fault means to a client, for the oracles.
@@ -228,7 +229,7 @@ pub const HARMS: [Harm; 31] = [
     harm("201 more fields", Meaning::Odd, |_| rewrite(with_more)),
     harm("each item twice", Meaning::Odd, |_| rewrite(doubled)),
     harm("redirect to another host", Meaning::Unclear, |trap| {
-        Fault::Answer(Reply::json(307, "{}").with("location", &format!("{trap}/v2/channels")))
+        Fault::Answer(Reply::json(307, "{}").with("location", &format!("{trap}{LURE}")))
     }),
     harm("reset before", Meaning::Unclear, |_| Fault::ResetBefore),
     harm("reset after", Meaning::Unclear, |_| Fault::ResetAfter),
