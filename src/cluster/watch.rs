@@ -260,14 +260,16 @@ impl<S: Source, T: FnMut(Change<S::Object>) + Send> Keeper<S, T> {
 
     /// Fills the cache, then tells.
     async fn first_list(&mut self) -> Result<String, ClusterError> {
-        let (mut listed, mut version) = (Vec::new(), String::new());
-        let mut next = Some(None);
-        while let Some(token) = next {
+        let (mut listed, mut token) = (Vec::new(), None);
+        let version = loop {
             let page = page(&self.source, self.labels.clone(), token).await?;
-            next = following(&page);
-            version = page.metadata.resource_version.unwrap_or_default();
+            token = page.metadata.continue_.filter(|token| !token.is_empty());
+            let version = page.metadata.resource_version.unwrap_or_default();
             listed.extend(page.items.into_iter().map(|object| pruned(object, self.prune)));
-        }
+            if token.is_none() {
+                break version;
+            }
+        };
         self.writer.apply_watcher_event(&Event::Init);
         for object in &listed {
             self.writer.apply_watcher_event(&Event::InitApply(object.clone()));
@@ -280,12 +282,11 @@ impl<S: Source, T: FnMut(Change<S::Object>) + Send> Keeper<S, T> {
 
     /// Takes over and tells what differs from the cache.
     async fn list_again(&mut self) -> Result<String, ClusterError> {
-        let (mut there, mut differs, mut version) = (HashSet::new(), Vec::new(), String::new());
-        let mut next = Some(None);
-        while let Some(token) = next {
+        let (mut there, mut differs, mut token) = (HashSet::new(), Vec::new(), None);
+        let version = loop {
             let page = page(&self.source, self.labels.clone(), token).await?;
-            next = following(&page);
-            version = page.metadata.resource_version.unwrap_or_default();
+            token = page.metadata.continue_.filter(|token| !token.is_empty());
+            let version = page.metadata.resource_version.unwrap_or_default();
             for object in page.items {
                 let key = ObjectRef::from_obj(&object);
                 let known = self.store.get(&key);
@@ -294,7 +295,10 @@ impl<S: Source, T: FnMut(Change<S::Object>) + Send> Keeper<S, T> {
                 }
                 there.insert(key);
             }
-        }
+            if token.is_none() {
+                break version;
+            }
+        };
         let gone = (self.store.state().into_iter()).filter(|known| !there.contains(&ObjectRef::from_obj(&**known)));
         for object in gone.collect::<Vec<_>>() {
             self.delete((*object).clone());
@@ -330,12 +334,6 @@ async fn page<S: Source>(
         ..ListParams::default()
     };
     within(source.list(&params)).await
-}
-
-/// Where a list goes on after a page, if it does.
-fn following<K: Clone>(page: &ObjectList<K>) -> Option<Option<String>> {
-    let token = page.metadata.continue_.clone().filter(|token| !token.is_empty());
-    token.map(Some)
 }
 
 fn pruned<K: ResourceExt>(mut object: K, prune: fn(&mut K)) -> K {

@@ -215,7 +215,7 @@ async fn edits(ground: Ground, flood: Flood) -> Outcome {
     Outcome::Passed
 }
 
-/// As much as Kubernetes takes in annotations, ConfigMaps and Secrets.
+/// Annotations, `ConfigMap`s and Secrets as large as Kubernetes takes them.
 async fn large_objects(ground: Ground, flood: Flood) -> Outcome {
     let life = begin(&ground).await;
     let (values, annotation) = ("x".repeat(900 << 10), json!({"junk": "y".repeat(250 << 10)}));
@@ -282,7 +282,7 @@ async fn cardinality(ground: Ground, flood: Flood) -> Outcome {
 }
 
 /// The cells of the campaign.
-pub async fn cells(ground: Ground, scale: Scale) -> Vec<Cell> {
+pub fn cells(ground: Ground, scale: Scale) -> Vec<Cell> {
     let flood = Flood::of(scale);
     let (one, two, three, four) = (ground.clone(), ground.clone(), ground.clone(), ground);
     vec![
