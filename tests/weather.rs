@@ -36,21 +36,21 @@ async fn no_wrong_late_half_or_missing_answer_of_the_api_server_stops_a_flow_or_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_watch_that_lags_loses_repeats_or_breaks_off_leaves_an_object_behind() {
-    let cells = watches::cells(ground(), Scale::Test, seed()).await;
+    let cells = watches::cells(&ground(), Scale::Test, seed());
     let results = runner::run(cells, AT_ONCE, |line| eprintln!("{line}")).await;
     runner::assert_passed(&results, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_comes_and_goes_at_the_worst_time_ends_in_the_documented_condition() {
-    let cells = lifecycle::cells(ground(), Scale::Test, seed()).await;
+    let cells = lifecycle::cells(&ground(), Scale::Test, seed());
     let results = runner::run(cells, AT_ONCE, |line| eprintln!("{line}")).await;
     runner::assert_passed(&results, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_tenants_flood_keeps_another_tenant_waiting_or_takes_unbounded_memory() {
-    let cells = tenants::cells(ground(), Scale::Test).await;
+    let cells = tenants::cells(ground(), Scale::Test);
     let results = runner::run(cells, 2, |line| eprintln!("{line}")).await;
     runner::assert_passed(&results, 0);
 }

@@ -47,35 +47,33 @@ fn refusal(code: u16, reason: &str) -> Reply {
     Reply::json(code, &status.to_string())
 }
 
-fn answer(code: u16, reason: &str) -> Option<Fault> {
-    Some(Fault::Answer(refusal(code, reason)))
+fn answer(code: u16, reason: &str) -> Fault {
+    Fault::Answer(refusal(code, reason))
 }
 
-fn throttled(after: &str) -> Option<Fault> {
-    Some(Fault::Answer(
-        refusal(429, "TooManyRequests").with("retry-after", after),
-    ))
+fn throttled(after: &str) -> Fault {
+    Fault::Answer(refusal(429, "TooManyRequests").with("retry-after", after))
 }
 
 /// The faults; GOAWAY is one of HTTP/2 alone, which the proxies do not speak.
 const HARMS: &[Harm] = &[
-    once("401", |_| answer(401, "Unauthorized")),
-    once("403", |_| answer(403, "Forbidden")),
-    once("404", |_| answer(404, "NotFound")),
-    once("409 conflict", |_| answer(409, "Conflict")),
-    once("409 exists", |_| answer(409, "AlreadyExists")),
-    lasting("409 conflict, five times", |_| answer(409, "Conflict")),
-    once("410", |_| answer(410, "Expired")),
-    once("413", |_| answer(413, "RequestEntityTooLarge")),
-    once("422", |_| answer(422, "Invalid")),
-    once("429", |_| answer(429, "TooManyRequests")),
-    once("429, Retry-After 1", |_| throttled("1")),
-    once("429, Retry-After a year", |_| throttled("31536000")),
-    lasting("429, five times", |_| throttled("1")),
-    once("500", |_| answer(500, "InternalError")),
-    lasting("500, five times", |_| answer(500, "InternalError")),
-    once("503", |_| answer(503, "ServiceUnavailable")),
-    lasting("503, five times", |_| answer(503, "ServiceUnavailable")),
+    once("401", |_| Some(answer(401, "Unauthorized"))),
+    once("403", |_| Some(answer(403, "Forbidden"))),
+    once("404", |_| Some(answer(404, "NotFound"))),
+    once("409 conflict", |_| Some(answer(409, "Conflict"))),
+    once("409 exists", |_| Some(answer(409, "AlreadyExists"))),
+    lasting("409 conflict, five times", |_| Some(answer(409, "Conflict"))),
+    once("410", |_| Some(answer(410, "Expired"))),
+    once("413", |_| Some(answer(413, "RequestEntityTooLarge"))),
+    once("422", |_| Some(answer(422, "Invalid"))),
+    once("429", |_| Some(answer(429, "TooManyRequests"))),
+    once("429, Retry-After 1", |_| Some(throttled("1"))),
+    once("429, Retry-After a year", |_| Some(throttled("31536000"))),
+    lasting("429, five times", |_| Some(throttled("1"))),
+    once("500", |_| Some(answer(500, "InternalError"))),
+    lasting("500, five times", |_| Some(answer(500, "InternalError"))),
+    once("503", |_| Some(answer(503, "ServiceUnavailable"))),
+    lasting("503, five times", |_| Some(answer(503, "ServiceUnavailable"))),
     once("504, but applied", |watch| {
         let said = refusal(504, "Timeout");
         // The body of a watch has no end that could be waited for.

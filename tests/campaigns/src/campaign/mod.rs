@@ -38,7 +38,7 @@ pub const ALL: &[(&str, &str, Make)] = &[
     (
         "C2",
         "watches lag, lose, repeat, reorder, break off or tell of the past in each flow",
-        |ground, scale, seed| Box::pin(watches::cells(ground, scale, seed)),
+        |ground, scale, seed| Box::pin(std::future::ready(watches::cells(&ground, scale, seed))),
     ),
     (
         "C3k",
@@ -68,12 +68,12 @@ pub const ALL: &[(&str, &str, Make)] = &[
     (
         "C5",
         "objects, Secrets, namespaces, kinds and channels come and go at the worst time",
-        |ground, scale, seed| Box::pin(lifecycle::cells(ground, scale, seed)),
+        |ground, scale, seed| Box::pin(std::future::ready(lifecycle::cells(&ground, scale, seed))),
     ),
     (
         "C8",
         "tenants flood what they share with bad, busy, large and many objects",
-        |ground, scale, _| Box::pin(tenants::cells(ground, scale)),
+        |ground, scale, _| Box::pin(std::future::ready(tenants::cells(ground, scale))),
     ),
     (
         "C3s",

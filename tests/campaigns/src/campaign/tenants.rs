@@ -282,7 +282,7 @@ async fn cardinality(ground: Ground, flood: Flood) -> Outcome {
 }
 
 /// The cells of the campaign.
-pub async fn cells(ground: Ground, scale: Scale) -> Vec<Cell> {
+pub fn cells(ground: Ground, scale: Scale) -> Vec<Cell> {
     let flood = Flood::of(scale);
     let (one, two, three, four) = (ground.clone(), ground.clone(), ground.clone(), ground);
     vec![

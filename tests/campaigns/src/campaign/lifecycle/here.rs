@@ -1,0 +1,223 @@
+//! What comes and goes in the cluster.
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, ResourceExt, api::DeleteParams};
+use serde_json::json;
+use wazzup_operator::api::condition;
+
+use super::{CREATE, DELETE, UNDER_WAY, active, begun, patch, said, until_phone};
+use crate::{
+    Fault, Life, Rule, Side,
+    flow::{NAME, ids},
+    life::{ACCOUNT, TOKEN},
+    oracle,
+    proxy::Reply,
+};
+
+pub(super) async fn secret_missing(life: &Life) {
+    life.start();
+    life.account().await;
+    life.channel(
+        NAME,
+        json!({"transport": "telegram", "credentialsSecretRef": {"name": "late"}}),
+    )
+    .await;
+    said(life, NAME, "ActionRequired", "True", "FixCredentials").await;
+    life.secret("late", json!({"telegram_token": "100:canary-bot"})).await;
+    life.until_ready(NAME).await;
+    oracle::assert_one_channel_each(life).await;
+}
+
+pub(super) async fn secret_first(life: &Life) {
+    let id = active(life).await;
+    life.secrets()
+        .delete("shop-bot", &DeleteParams::default())
+        .await
+        .unwrap();
+    life.delete(NAME).await;
+    life.until_gone(NAME).await;
+    assert_eq!(ids(life), Vec::<String>::new());
+    oracle::assert_deleted_only(life, &[id]);
+}
+
+pub(super) async fn token_first(life: &Life) {
+    let id = active(life).await;
+    life.secrets()
+        .delete("wazzup-token", &DeleteParams::default())
+        .await
+        .unwrap();
+    life.wait("the account to miss its token", || async {
+        let status = life.accounts().get("default").await.unwrap().status.unwrap_or_default();
+        match condition(&status.conditions, "Authenticated") {
+            Some(found) if found.reason == "SecretNotFound" => Ok(()),
+            _ => Err(format!("{status:?}")),
+        }
+    })
+    .await;
+    life.delete(NAME).await;
+    let told = said(life, NAME, "ActionRequired", "True", "FixCredentials").await;
+    assert!(told.contains("abandon=true"), "{told}");
+    life.annotate(NAME, "abandon", "true").await;
+    life.until_gone(NAME).await;
+    assert_eq!(ids(life), [id]);
+}
+
+pub(super) async fn rotated_during_create(life: &Life) {
+    life.wire
+        .rule(Rule::once(Side::Wazzup, CREATE, Fault::DelayAnswer(UNDER_WAY)));
+    life.start();
+    life.account().await;
+    life.bot(NAME, "100:canary-bot").await;
+    begun(life, CREATE).await;
+    life.secret("shop-bot", json!({"telegram_token": "200:canary-new"}))
+        .await;
+    until_phone(life, "bot_200").await;
+    oracle::assert_one_channel_each(life).await;
+}
+
+pub(super) async fn token_revoked(life: &Life) {
+    life.wire
+        .rule(Rule::once(Side::Wazzup, CREATE, Fault::Delay(UNDER_WAY)));
+    life.start();
+    life.account().await;
+    life.bot(NAME, "100:canary-bot").await;
+    begun(life, CREATE).await;
+    life.simulator.with(|world, _| world.revoke_token(TOKEN));
+    said(life, NAME, "Ready", "False", "AccountNotAuthenticated").await;
+    life.simulator
+        .with(|world, _| world.add_account(ACCOUNT, "canary-second-token"));
+    life.secret("wazzup-token", json!({"token": "canary-second-token"}))
+        .await;
+    life.until_ready(NAME).await;
+    oracle::assert_one_channel_each(life).await;
+}
+
+pub(super) async fn deleted_during_create(life: &Life) {
+    life.wire
+        .rule(Rule::once(Side::Wazzup, CREATE, Fault::DelayAnswer(UNDER_WAY)));
+    life.start();
+    life.account().await;
+    life.bot(NAME, "100:canary-bot").await;
+    begun(life, CREATE).await;
+    life.delete(NAME).await;
+    life.until_gone(NAME).await;
+    assert_eq!(ids(life), Vec::<String>::new(), "nothing is orphaned");
+}
+
+pub(super) async fn made_again_during_create(life: &Life) {
+    deleted_during_create(life).await;
+    life.bot(NAME, "100:canary-bot").await;
+    life.until_ready(NAME).await;
+    oracle::assert_one_channel_each(life).await;
+}
+
+pub(super) async fn made_again_after(life: &Life) {
+    let id = active(life).await;
+    life.delete(NAME).await;
+    life.until_gone(NAME).await;
+    life.bot(NAME, "100:canary-bot").await;
+    life.until_ready(NAME).await;
+    oracle::assert_one_channel_each(life).await;
+    assert_ne!(ids(life), std::slice::from_ref(&id));
+    oracle::assert_deleted_only(life, &[id]);
+}
+
+pub(super) async fn finalizer_of_deleted(life: &Life) {
+    let id = active(life).await;
+    life.wire.rule(Rule::always(
+        Side::Wazzup,
+        DELETE,
+        Fault::Answer(Reply::json(500, "{}")),
+    ));
+    life.delete(NAME).await;
+    begun(life, DELETE).await;
+    patch(life, NAME, json!({"metadata": {"finalizers": null}})).await;
+    life.until_gone(NAME).await;
+    life.wire.calm();
+    // What nobody manages any more is not forgotten: the account names it.
+    life.wait("the channel to be told as unmanaged", || async {
+        let status = life.accounts().get("default").await.unwrap().status.unwrap_or_default();
+        let named: Vec<&str> = status
+            .unmanaged_channels
+            .iter()
+            .map(|channel| channel.id.as_str())
+            .collect();
+        if named == [&*id] {
+            Ok(())
+        } else {
+            Err(format!("{named:?}"))
+        }
+    })
+    .await;
+    assert_eq!(ids(life), [id]);
+}
+
+pub(super) async fn finalizer_of_living(life: &Life) {
+    let id = active(life).await;
+    patch(life, NAME, json!({"metadata": {"finalizers": null}})).await;
+    life.wait("the finalizer to be back", || async {
+        let found = life.channels().get(NAME).await.unwrap();
+        if found.finalizers().is_empty() {
+            Err("none".to_owned())
+        } else {
+            Ok(())
+        }
+    })
+    .await;
+    life.delete(NAME).await;
+    life.until_gone(NAME).await;
+    assert_eq!(ids(life), Vec::<String>::new(), "nothing is orphaned");
+    oracle::assert_deleted_only(life, &[id]);
+}
+
+async fn delete_namespace(life: &Life) {
+    let namespaces: Api<Namespace> = Api::all(life.client.clone());
+    namespaces
+        .delete(&life.namespace, &DeleteParams::default())
+        .await
+        .unwrap();
+}
+
+async fn until_namespace_gone(life: &Life) {
+    let namespaces: Api<Namespace> = Api::all(life.client.clone());
+    life.wait("the namespace to be gone", || async {
+        match namespaces.get_opt(&life.namespace).await.unwrap() {
+            None => Ok(()),
+            Some(found) => Err(format!("{:?}", found.status)),
+        }
+    })
+    .await;
+}
+
+pub(super) async fn namespace_secret_first(life: &Life) {
+    let id = active(life).await;
+    life.secrets()
+        .delete("wazzup-token", &DeleteParams::default())
+        .await
+        .unwrap();
+    said(life, NAME, "Ready", "False", "AccountNotAuthenticated").await;
+    delete_namespace(life).await;
+    let told = said(life, NAME, "ActionRequired", "True", "FixCredentials").await;
+    assert!(told.contains("abandon=true"), "{told}");
+    life.annotate(NAME, "abandon", "true").await;
+    until_namespace_gone(life).await;
+    assert_eq!(ids(life), [id]);
+}
+
+pub(super) async fn namespace_object_first(life: &Life) {
+    active(life).await;
+    life.delete(NAME).await;
+    delete_namespace(life).await;
+    // The namespace's controller takes Secrets in no order: whoever is left without a token is told what to do.
+    life.wait("the object to be gone or to say what it waits for", || async {
+        match life.channels().get_opt(NAME).await.unwrap() {
+            None => return Ok(()),
+            Some(_) if life.action(NAME).await.as_deref() == Some("FixCredentials") => {}
+            Some(found) => return Err(format!("{:?}", found.status)),
+        }
+        life.annotate(NAME, "abandon", "true").await;
+        Ok(())
+    })
+    .await;
+    until_namespace_gone(life).await;
+}
