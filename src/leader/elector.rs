@@ -19,8 +19,8 @@ pub struct Elector {
     identity: String,
     fence: Fence,
     terms: Terms,
-    /// The lease as this replica wrote it last, and what it tried to write since without an answer.
-    held: Option<(Lease, Option<LeaseSpec>)>,
+    /// The lease as this replica wrote it last, and what it tried to write since without an answer: each may still arrive.
+    held: Option<(Lease, Vec<LeaseSpec>)>,
 }
 
 impl Elector {
@@ -37,13 +37,20 @@ impl Elector {
 
     /// Waits until the lease is held; `false` when asked to stop before.
     pub async fn acquire(&mut self, stop: &CancellationToken) -> bool {
-        let mut sighting = Sighting::default();
+        let (mut sighting, mut hung) = (Sighting::default(), false);
         loop {
             // What was begun late counts from its beginning.
             let started = clock::instant();
-            match tokio::time::timeout(self.terms.attempt, self.take(&mut sighting)).await {
+            let patience = self.patience(hung, self.terms.deadline);
+            // Who is asked to end gives a write that is on its way a moment: a lease taken unknowingly would be waited for.
+            let taken = tokio::select! {
+                taken = tokio::time::timeout(patience, self.take(&mut sighting)) => taken,
+                () = async { stop.cancelled().await; tokio::time::sleep(self.terms.attempt).await; } => return false,
+            };
+            hung = taken.is_err();
+            match taken {
                 Ok(Ok(Some(lease))) => {
-                    self.held = Some((lease, None));
+                    self.held = Some((lease, Vec::new()));
                     self.fence.set(Until::Instant(started + self.terms.deadline));
                     return true;
                 }
@@ -59,6 +66,7 @@ impl Elector {
 
     /// Renews until asked to stop (`true`) or until the lease is lost (`false`).
     pub async fn keep(&mut self, stop: &CancellationToken) -> bool {
+        let mut hung = false;
         loop {
             if self.pause(stop).await {
                 return true;
@@ -72,7 +80,9 @@ impl Elector {
                 tracing::warn!("the lease was not renewed in time: this replica leads no more");
                 return false;
             }
-            match tokio::time::timeout(left.min(self.terms.attempt), self.renew()).await {
+            let renewed = tokio::time::timeout(self.patience(hung, left), self.renew()).await;
+            hung = renewed.is_err();
+            match renewed {
                 Ok(Ok(true)) => self.fence.set(Until::Instant(started + self.terms.deadline)),
                 Ok(Ok(false)) => {
                     // Strict, whatever our own clock says: somebody may have led meanwhile.
@@ -106,6 +116,11 @@ impl Elector {
         }
     }
 
+    /// One call that hangs must not use the time up; after one that did, a slow API server gets all that is left.
+    fn patience(&self, hung: bool, left: Duration) -> Duration {
+        if hung { left } else { left.min(self.terms.attempt) }
+    }
+
     /// Whether it was asked to stop meanwhile.
     async fn pause(&self, stop: &CancellationToken) -> bool {
         tokio::select! {
@@ -135,7 +150,7 @@ impl Elector {
 
     /// One write onto the version that this replica wrote last. Who finds another one looks whether only labels differ.
     async fn renew(&mut self) -> Result<bool, kube::Error> {
-        let mut touched = false;
+        let mut touched = 0;
         loop {
             if !self.is_as_known().await? {
                 return Ok(false);
@@ -143,14 +158,14 @@ impl Elector {
             let Some((lease, _)) = &self.held else { return Ok(false) };
             let wanted = record::held_by(&self.identity, Some(lease), &self.terms);
             if let Some((_, tried)) = &mut self.held {
-                tried.clone_from(&wanted.spec);
+                tried.extend(wanted.spec.clone());
             }
             match self.write(&wanted).await {
                 Ok(written) => {
-                    self.held = Some((written, None));
+                    self.held = Some((written, Vec::new()));
                     return Ok(true);
                 }
-                Err(error) if is_lost(&error) && !touched => touched = true,
+                Err(error) if is_lost(&error) && touched < 3 => touched += 1,
                 Err(error) if is_lost(&error) => return Ok(false),
                 Err(error) => return Err(error),
             }
@@ -162,13 +177,13 @@ impl Elector {
         let Some((known, tried)) = &mut self.held else {
             return Ok(false);
         };
-        if tried.is_none() {
+        if tried.is_empty() {
             return Ok(true);
         }
         let found = self.leases.get_opt(names::LEASE).await?;
-        match found.filter(|found| record::is_the_same(found, known, tried.as_ref())) {
+        match found.filter(|found| record::is_the_same(found, known, tried)) {
             Some(found) => {
-                (*known, *tried) = (found, None);
+                *known = found;
                 Ok(true)
             }
             None => Ok(false),

@@ -24,7 +24,7 @@ pub struct Terms {
     pub deadline: Duration,
     /// How often it renews, and others look.
     pub retry: Duration,
-    /// How long one look or write may take: one that hangs must not use the deadline up.
+    /// How long one look or write may take at first: one that hangs must not use the deadline up.
     pub attempt: Duration,
     /// The longest time for which a lease is believed that somebody else has written.
     pub longest: Duration,

@@ -65,9 +65,13 @@ pub(super) fn holder(lease: &Lease) -> Option<&str> {
 }
 
 /// Whether a lease that was found is the one that was written, or was to be written; labels aside.
-pub(super) fn is_the_same(found: &Lease, known: &Lease, tried: Option<&LeaseSpec>) -> bool {
-    let says = found.spec.as_ref();
-    found.uid() == known.uid() && (says == known.spec.as_ref() || (tried.is_some() && says == tried))
+pub(super) fn is_the_same(found: &Lease, known: &Lease, tried: &[LeaseSpec]) -> bool {
+    let written = known
+        .spec
+        .iter()
+        .chain(tried)
+        .any(|spec| found.spec.as_ref() == Some(spec));
+    found.uid() == known.uid() && written
 }
 
 /// The lease as its holder writes it, after the one that was read. Its times are for people.

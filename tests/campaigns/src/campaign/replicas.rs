@@ -17,7 +17,6 @@ use super::{
     Scale,
     crash::{Point, points},
     leadership::{self, holder},
-    replicas_stories as stories,
 };
 use crate::{Cell, Fault, Flow, Ground, Life, Moment, Outcome, Rule, Setting, Side, flow, life::PATIENCE, oracle};
 
@@ -122,7 +121,8 @@ fn few() -> Vec<(Flow, Point, Moment)> {
     ]
 }
 
-async fn stops(ground: &Ground, scale: Scale) -> Vec<Cell> {
+/// The cells of the campaign.
+pub async fn cells(ground: &Ground, scale: Scale) -> Vec<Cell> {
     let chosen = match scale {
         Scale::Test => few(),
         Scale::Full => {
@@ -146,13 +146,6 @@ async fn stops(ground: &Ground, scale: Scale) -> Vec<Cell> {
         })
     };
     chosen.into_iter().map(cell).collect()
-}
-
-/// The cells of the campaign.
-pub async fn cells(ground: Ground, scale: Scale) -> Vec<Cell> {
-    let mut cells = stops(&ground, scale).await;
-    cells.extend(stories::cells(&ground, scale));
-    cells
 }
 
 /// The leader, once there is one.

@@ -1,4 +1,4 @@
-//! C6, the stories: partitions, a lease that is edited, orderly ends, and events that reach the replica that does not lead.
+//! C6s, the stories of two replicas: partitions, a lease that is edited, orderly ends, and events that reach the replica that does not lead.
 
 use std::time::Duration;
 
@@ -85,11 +85,12 @@ const STORIES: &[(&str, bool, Story)] = &[
     }),
 ];
 
-pub(super) fn cells(ground: &Ground, scale: Scale) -> Vec<Cell> {
+/// The cells of the campaign.
+pub fn cells(ground: &Ground, scale: Scale) -> Vec<Cell> {
     let wanted = |(.., often, _): &&(&str, bool, Story)| *often || scale == Scale::Full;
     let cell = |(name, _, story): &(&str, bool, Story)| {
         let (ground, story) = (ground.clone(), *story);
-        Cell::new("C6", *name, move || async move {
+        Cell::new("C6s", *name, move || async move {
             story(ground).await;
             Outcome::Passed
         })

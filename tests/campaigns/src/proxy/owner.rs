@@ -2,22 +2,26 @@
 
 use std::{fs, net::SocketAddr, time::Duration};
 
-/// Which of these processes holds the socket whose own address is `peer`. The kernel's table is not read at one moment, and a
+/// Which of these processes holds the socket whose own end is `peer`, as the other end sees it, and whose other end is `own`. The kernel's table is not read at one moment, and a
 /// busy one leaves entries out, so it is read again until the socket is found, for a while.
-pub(super) async fn owner(pids: impl Fn() -> Vec<Option<u32>>, peer: SocketAddr) -> Option<usize> {
-    for _ in 0..50 {
-        let found = pids().iter().position(|pid| pid.is_some_and(|pid| owns(pid, peer)));
-        if found.is_some() {
-            return found;
+pub(super) async fn owner(pids: impl Fn() -> Vec<Option<u32>>, peer: SocketAddr, own: SocketAddr) -> Option<usize> {
+    for _ in 0..20 {
+        let pids = pids();
+        // Both are slow on a loaded machine, and the proxies must not wait for them.
+        let found = tokio::task::spawn_blocking(move || {
+            let inode = inode_of(peer, own)?;
+            pids.iter().position(|pid| pid.is_some_and(|pid| holds(pid, &inode)))
+        });
+        if let Ok(Some(found)) = found.await {
+            return Some(found);
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     None
 }
 
-/// Whether `pid` holds the socket whose own address is `peer` (as the other end sees it).
-fn owns(pid: u32, peer: SocketAddr) -> bool {
-    let Some(inode) = inode_of(peer) else { return false };
+/// Whether `pid` holds this socket.
+fn holds(pid: u32, inode: &str) -> bool {
     let wanted = format!("socket:[{inode}]");
     let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else {
         return false;
@@ -27,15 +31,21 @@ fn owns(pid: u32, peer: SocketAddr) -> bool {
         .any(|file| fs::read_link(file.path()).is_ok_and(|target| target.to_string_lossy() == wanted))
 }
 
-fn inode_of(address: SocketAddr) -> Option<String> {
-    let SocketAddr::V4(address) = address else { return None };
-    let octets = address.ip().octets();
-    let wanted = format!("{:08X}:{:04X}", u32::from_le_bytes(octets), address.port());
+/// The socket of a connection, by both its ends: one port of its own may serve connections to several others.
+fn inode_of(own: SocketAddr, other: SocketAddr) -> Option<String> {
+    let (own, other) = (hex(own)?, hex(other)?);
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
     table.lines().skip(1).find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        (fields.get(1) == Some(&wanted.as_str())).then(|| fields.get(9).map(|inode| (*inode).to_owned()))?
+        let (this, that, inode) = (fields.get(1)?, fields.get(2)?, fields.get(9)?);
+        (*this == own && *that == other && *inode != "0").then(|| (*inode).to_owned())
     })
+}
+
+fn hex(address: SocketAddr) -> Option<String> {
+    let SocketAddr::V4(address) = address else { return None };
+    let octets = address.ip().octets();
+    Some(format!("{:08X}:{:04X}", u32::from_le_bytes(octets), address.port()))
 }
 
 #[cfg(test)]
@@ -48,8 +58,10 @@ mod tests {
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (_server, peer) = listener.accept().unwrap();
         assert_eq!(peer, client.local_addr().unwrap());
-        assert!(owns(std::process::id(), peer));
-        assert!(!owns(1, SocketAddr::from(([127, 0, 0, 1], 1))));
+        let inode = inode_of(peer, listener.local_addr().unwrap()).unwrap();
+        assert!(holds(std::process::id(), &inode));
+        assert!(!holds(1, &inode));
+        assert_eq!(inode_of(SocketAddr::from(([127, 0, 0, 1], 1)), peer), None);
     }
 
     #[tokio::test]
@@ -64,7 +76,7 @@ mod tests {
             let peer = client.local_addr().unwrap();
             drop(passing);
             let (own, other) = (Some(std::process::id()), Some(other.id()));
-            assert_eq!(owner(|| vec![other, own], peer).await, Some(1), "turn {turn}");
+            assert_eq!(owner(|| vec![other, own], peer, address).await, Some(1), "turn {turn}");
         }
         other.kill().unwrap();
         other.wait().unwrap();

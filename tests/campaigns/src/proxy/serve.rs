@@ -48,7 +48,7 @@ pub(super) async fn serve(wire: Wire, behind: Behind) -> String {
             tokio::spawn(async move {
                 let whose = match &behind {
                     Behind::Kubernetes { replica, .. } => Some(*replica),
-                    Behind::Wazzup { .. } => owner_of(&wire, peer).await,
+                    Behind::Wazzup { .. } => owner_of(&wire, peer, address).await,
                 };
                 let pass = service_fn(|request| pass(wire.clone(), behind.clone(), whose, request));
                 let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), pass).await;
@@ -59,12 +59,12 @@ pub(super) async fn serve(wire: Wire, behind: Behind) -> String {
 }
 
 /// The replica that holds the other end.
-async fn owner_of(wire: &Wire, peer: SocketAddr) -> Option<usize> {
+async fn owner_of(wire: &Wire, peer: SocketAddr, own: SocketAddr) -> Option<usize> {
     if wire.replicas().len() == 1 {
         return Some(0);
     }
     let pids = || wire.replicas().iter().map(crate::operator::Replica::pid).collect();
-    owner::owner(pids, peer).await
+    owner::owner(pids, peer, own).await
 }
 
 async fn pass(
