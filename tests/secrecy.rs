@@ -115,8 +115,9 @@ impl Told {
             plane: &stage::plane(),
             simulator: &self.simulator,
             namespace: &self.namespace,
-            log: &self.log,
-            kubeconfig: &self.kubeconfig,
+            log: fs::read_to_string(&self.log).unwrap(),
+            kubeconfig: Some(&self.kubeconfig),
+            since: 0,
             stored: stored.iter().map(|&value| value.to_owned()).collect::<BTreeSet<_>>(),
         };
         ended.secrets_that_were_told()

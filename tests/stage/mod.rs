@@ -5,7 +5,7 @@
 #![allow(unreachable_pub, reason = "a module of each test program")]
 #![allow(dead_code, reason = "each test program uses a part of the stage")]
 
-pub mod secrecy;
+pub use campaigns::secrecy;
 
 use std::{
     collections::BTreeSet,
@@ -79,6 +79,7 @@ pub struct Stage {
     log_filter: &'static str,
     everywhere: bool,
     stored: Mutex<BTreeSet<String>>,
+    since: u64,
 }
 
 /// Installs the CRDs once.
@@ -120,6 +121,7 @@ impl Stage {
 
     pub async fn set_without_account(name: &str, setting: &Setting) -> Self {
         let plane = plane();
+        let since = plane.audit_end();
         let namespace = plane.namespace(name).await.unwrap();
         let client = plane.client().await.unwrap();
         let simulator = Simulator::start(Options {
@@ -153,6 +155,7 @@ impl Stage {
             log_filter: setting.log,
             everywhere: setting.everywhere,
             stored: Mutex::default(),
+            since,
         };
         stage.start_operator();
         stage
@@ -404,8 +407,9 @@ impl Drop for Stage {
             plane: &self.plane,
             simulator: &self.simulator,
             namespace: &self.namespace,
-            log: &self.log,
-            kubeconfig: &self.kubeconfig,
+            log: self.log_text(),
+            kubeconfig: Some(&self.kubeconfig),
+            since: self.since,
             stored: std::mem::take(&mut *self.stored.lock().unwrap()),
         };
         let told = (!failed).then(|| ended.secrets_that_were_told());

@@ -7,10 +7,7 @@ use std::{
 };
 
 use control_plane::eventually;
-use k8s_openapi::api::{
-    core::v1::{ConfigMap, Secret},
-    rbac::v1::{Role, RoleBinding},
-};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams},
@@ -19,7 +16,12 @@ use serde_json::{Value, json};
 use wazzup_operator::api::{WazzupAccount, WazzupChannel, WazzupChannelStatus, condition};
 use wazzup_simulator::{Dialect, Options, Simulator, Timings, world::Channel};
 
-use crate::{Front, Ground, Wire, ground::ROOT, operator::Replica};
+use crate::{
+    Front, Ground, Wire,
+    grants::{grant, grant_everywhere},
+    operator::Replica,
+    secrecy,
+};
 
 /// Longer than the grace before a create is repeated, and than any pause of a flow.
 pub const PATIENCE: Duration = Duration::from_secs(240);
@@ -101,6 +103,9 @@ pub struct Life {
     setting: Setting,
     program: PathBuf,
     seats: Vec<Seat>,
+    plane: std::sync::Arc<control_plane::ControlPlane>,
+    /// Where the audit log ended when it began.
+    since: u64,
     front: Option<Front>,
     starts: std::sync::atomic::AtomicUsize,
 }
@@ -110,6 +115,24 @@ impl Drop for Life {
         for replica in self.wire.replicas() {
             replica.kill();
         }
+        // I6, of every life: no secret was told. One that has failed already says so first.
+        if std::thread::panicking() {
+            return;
+        }
+        let ended = secrecy::Ended {
+            plane: &self.plane,
+            simulator: &self.simulator,
+            namespace: &self.namespace,
+            log: self.log_text(),
+            kubeconfig: None,
+            stored: std::collections::BTreeSet::new(),
+            since: self.since,
+        };
+        assert_eq!(
+            ended.secrets_that_were_told(),
+            Vec::<String>::new(),
+            "secrets were told"
+        );
     }
 }
 
@@ -131,6 +154,7 @@ impl Life {
     /// A namespace, a service with an account, the proxies; no replica runs yet.
     pub async fn begin(ground: &Ground, name: &str, setting: Setting) -> Self {
         let plane = &ground.plane;
+        let since = plane.audit_end();
         let client = plane.client().await.unwrap();
         let namespace = patiently("a namespace", || plane.namespace(name)).await;
         let simulator = Simulator::start(Options {
@@ -176,6 +200,8 @@ impl Life {
             program: ground.operator.clone(),
             front: front_of(&seats).await,
             seats,
+            plane: plane.clone(),
+            since,
             starts: std::sync::atomic::AtomicUsize::new(0),
         }
     }
@@ -471,50 +497,6 @@ async fn front_of(seats: &[Seat]) -> Option<Front> {
         .iter()
         .map(|seat| format!("http://127.0.0.1:{}", seat.webhook_port));
     Some(Front::before(urls.collect()).await)
-}
-
-/// The rights that deploy/namespaced grants, and those to the lease, bound in this namespace.
-async fn grant(client: &Client, namespace: &str) {
-    let roles: Api<Role> = Api::namespaced(client.clone(), namespace);
-    let params = PostParams::default();
-    let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), namespace);
-    for file in ["namespaced/role.yaml", "role.yaml"] {
-        let text = std::fs::read_to_string(format!("{ROOT}/deploy/{file}")).unwrap();
-        // Of the file of the lease the Role alone: its binding is for another namespace.
-        let role: Role = serde_saphyr::from_str(text.split("\n---").next().unwrap_or_default()).unwrap();
-        patiently("a Role", || made(roles.create(&params, &role))).await;
-        let binding: RoleBinding = serde_json::from_value(json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": role.name_any()},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role.name_any()},
-            "subjects": [{"kind": "ServiceAccount", "name": "wazzup-operator", "namespace": namespace}],
-        }))
-        .unwrap();
-        patiently("a RoleBinding", || made(bindings.create(&params, &binding))).await;
-    }
-}
-
-/// The rights that deploy/ grants everywhere, for the service account of this namespace.
-async fn grant_everywhere(ground: &Ground, home: &str) {
-    let plane = ground.plane.clone();
-    let home = home.to_owned();
-    let granting = tokio::task::spawn_blocking(move || {
-        let account = format!("--serviceaccount={home}:wazzup-operator");
-        let role = format!("{ROOT}/deploy/clusterrole.yaml");
-        for arguments in [
-            &["apply", "--server-side", "--force-conflicts", "-f", &role][..],
-            &[
-                "create",
-                "clusterrolebinding",
-                &home,
-                "--clusterrole=wazzup-operator",
-                &account,
-            ][..],
-        ] {
-            let ran = plane.kubectl(arguments).unwrap();
-            assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-        }
-    });
-    granting.await.unwrap();
 }
 
 /// A kubeconfig that leads to a proxy, which knows the token.

@@ -1,6 +1,9 @@
 //! What the API server itself recorded: counts that need not trust anybody else.
 
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead, BufReader, Seek, SeekFrom},
+};
 
 use serde::Deserialize;
 
@@ -101,16 +104,23 @@ struct Status {
 }
 
 impl ControlPlane {
-    /// The audit log as it is: a line of JSON for each request.
-    pub fn audit_text(&self) -> Result<String, Error> {
-        let path = self.folder().join("audit.log");
-        fs::read_to_string(&path).map_err(Error::io("reading the audit log"))
+    /// Where the audit log ends now, for [`Self::audit_lines`]; 0 where nothing is recorded yet.
+    pub fn audit_end(&self) -> u64 {
+        fs::metadata(self.folder().join("audit.log")).map_or(0, |file| file.len())
+    }
+
+    /// The audit log since then, as it is: a line of JSON for each request.
+    pub fn audit_lines(&self, since: u64) -> Result<impl Iterator<Item = String>, Error> {
+        let failed = || Error::io("reading the audit log");
+        let mut file = fs::File::open(self.folder().join("audit.log")).map_err(failed())?;
+        file.seek(SeekFrom::Start(since)).map_err(failed())?;
+        Ok(BufReader::new(file).lines().map_while(Result::ok))
     }
 
     /// Every request since the start, in the order in which they ended.
     pub fn audit(&self) -> Result<Vec<AuditEvent>, Error> {
-        let text = self.audit_text()?;
-        let lines = text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
+        let lines = self.audit_lines(0)?;
+        let lines = lines.filter_map(|line| serde_json::from_str::<Line>(&line).ok());
         Ok(lines
             .map(|line| AuditEvent {
                 verb: line.verb,

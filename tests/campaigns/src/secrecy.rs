@@ -5,8 +5,7 @@
 //! would give it.
 
 use std::{
-    collections::BTreeSet,
-    fs,
+    collections::{BTreeMap, BTreeSet, HashMap},
     io::{Read, Write},
     net::TcpStream,
     path::Path,
@@ -36,7 +35,7 @@ const NO_SECRETS: [&str; 4] = ["oauth-since", "oauth-until", "oauth-rotating-sin
 
 /// The forms in which a secret would be found: as it is, and as JSON, Base64 or a list of bytes holds it. What a URL makes of it
 /// depends on the place in the URL, so that a text is decoded instead.
-pub fn forms(secret: &[u8]) -> BTreeSet<String> {
+fn forms(secret: &[u8]) -> BTreeSet<String> {
     let mut forms = BTreeSet::new();
     let unquoted = |text: &str| text[1..text.len() - 1].to_owned();
     if let Ok(text) = std::str::from_utf8(secret) {
@@ -73,35 +72,81 @@ pub fn forms(secret: &[u8]) -> BTreeSet<String> {
     forms
 }
 
-/// Secrets in all their forms.
-#[derive(Default)]
-pub struct Secrets(BTreeSet<String>);
+/// Of a longer secret its beginning is looked for: a message that is cut to a length would hold no more.
+const LONGEST: usize = 200;
+const BEGINNING: usize = 64;
+
+/// How many bytes at the end of a form it is found by.
+const TAIL: usize = SHORTEST;
+
+/// Secrets in all their forms, by their last bytes: a text is read once, however many secrets there are.
+pub struct Secrets {
+    by_tail: HashMap<[u8; TAIL], BTreeSet<String>>,
+    /// Whether a form ends with these two bytes: answers nearly always, and at once.
+    ends: Vec<bool>,
+}
+
+impl Default for Secrets {
+    fn default() -> Self {
+        Self {
+            by_tail: HashMap::new(),
+            ends: vec![false; 1 << 16],
+        }
+    }
+}
+
+fn pair(one: u8, two: u8) -> usize {
+    usize::from(one) << 8 | usize::from(two)
+}
 
 impl Secrets {
+    /// Looks for this one too.
     pub fn add(&mut self, secret: &[u8]) {
         let secret = secret.trim_ascii();
-        if secret.len() >= SHORTEST {
-            self.0.extend(forms(secret));
+        let searched = if secret.len() > LONGEST {
+            &secret[..BEGINNING]
+        } else {
+            secret
+        };
+        for form in forms(searched) {
+            let bytes = form.as_bytes();
+            let Some(tail) = bytes.last_chunk::<TAIL>() else {
+                continue;
+            };
+            self.ends[pair(tail[TAIL - 2], tail[TAIL - 1])] = true;
+            self.by_tail.entry(*tail).or_default().insert(form);
         }
     }
 
     /// Where a text holds a secret: the form, and what is around it.
     pub fn leaks(&self, place: &str, text: &str) -> Vec<String> {
-        let texts = [text.to_owned(), decoded(text), decoded(&text.replace('+', " "))];
-        let found = self.0.iter().filter_map(|form| {
-            let mut places = texts.iter().filter_map(|text| Some((text, text.find(form.as_str())?)));
-            places.next().map(|(text, at)| (form, text, at))
+        let mut leaks = self.find(place, text);
+        if text.contains('%') {
+            leaks.extend(self.find(place, &decoded(text)));
+            leaks.extend(self.find(place, &decoded(&text.replace('+', " "))));
+        }
+        leaks
+    }
+
+    fn find(&self, place: &str, text: &str) -> Vec<String> {
+        let mut found: BTreeMap<&str, usize> = BTreeMap::new();
+        for (at, end) in text.as_bytes().windows(TAIL).enumerate() {
+            if !self.ends[pair(end[TAIL - 2], end[TAIL - 1])] {
+                continue;
+            }
+            let before = &text.as_bytes()[..at + TAIL];
+            for form in self.by_tail.get(end).into_iter().flatten() {
+                if before.ends_with(form.as_bytes()) {
+                    found.entry(form).or_insert(before.len() - form.len());
+                }
+            }
+        }
+        let told = found.into_iter().map(|(form, at)| {
+            let from = text.as_bytes()[at.saturating_sub(200)..].iter().take(400).copied();
+            let around = String::from_utf8_lossy(&from.collect::<Vec<u8>>()).into_owned();
+            format!("{place} holds {form:?}: …{around}…")
         });
-        found
-            .map(|(form, text, at)| {
-                let from = (0..=at.saturating_sub(200))
-                    .rev()
-                    .find(|from| text.is_char_boundary(*from))
-                    .unwrap_or(0);
-                let around: String = text[from..].chars().take(300).collect();
-                format!("{place} holds {form:?}: …{around}…")
-            })
-            .collect()
+        told.collect()
     }
 }
 
@@ -134,39 +179,46 @@ fn decoded(text: &str) -> String {
 
 /// A story that has ended.
 pub struct Ended<'a> {
+    /// Where it was played.
     pub plane: &'a ControlPlane,
+    /// The service.
     pub simulator: &'a Simulator,
+    /// Its namespace.
     pub namespace: &'a str,
     /// What the operator wrote to standard error: its logs, and the words of a panic.
-    pub log: &'a Path,
+    pub log: String,
     /// The operator's kubeconfig, which holds a token.
-    pub kubeconfig: &'a Path,
+    pub kubeconfig: Option<&'a Path>,
     /// Values that the story stored in Secrets, replaced ones included.
     pub stored: BTreeSet<String>,
+    /// Where the audit log ended when the story began.
+    pub since: u64,
 }
 
 impl Ended<'_> {
     /// Searches everything that is left of the story; says what was found where.
     pub fn secrets_that_were_told(&self) -> Vec<String> {
-        let log = String::from_utf8_lossy(&fs::read(self.log).unwrap_or_default()).into_owned();
         let objects = self.objects();
         let mut secrets = Secrets::default();
         secrets.add(MARK.as_bytes());
-        self.stored.iter().for_each(|value| secrets.add(value.as_bytes()));
-        self.simulator
-            .with(|world, _| world.secrets().iter().for_each(|secret| secrets.add(secret.as_bytes())));
+        for value in &self.stored {
+            secrets.add(value.as_bytes());
+        }
+        let known = self.simulator.with(|world, _| world.secrets().clone());
+        for secret in &known {
+            secrets.add(secret.as_bytes());
+        }
         for object in &objects {
             kept(object, &mut secrets);
         }
-        let kubeconfig = fs::read_to_string(self.kubeconfig).unwrap_or_default();
-        let token = kubeconfig
-            .split("token: \"")
-            .nth(1)
-            .and_then(|rest| rest.split('"').next());
+        let kubeconfig = self.kubeconfig.map(std::fs::read_to_string);
+        let kubeconfig = kubeconfig.map(Result::unwrap_or_default).unwrap_or_default();
+        let token = kubeconfig.split("token: \"").nth(1);
+        let token = token.and_then(|rest| rest.split('"').next());
         secrets.add(token.unwrap_or_default().as_bytes());
 
-        let mut leaks = secrets.leaks("the log", &log);
-        if let Some(page) = metrics(&log) {
+        let mut leaks = secrets.leaks("the log", &self.log);
+        if let Some(page) = metrics(&self.log) {
             leaks.extend(secrets.leaks("/metrics", &page));
         }
         for object in &objects {
@@ -175,14 +227,13 @@ impl Ended<'_> {
         }
         // Whatever was ever written, conditions that stood for a moment included.
         let mark = format!("\"namespace\":\"{}\"", self.namespace);
-        let audit = self.plane.audit_text().unwrap();
-        let written: Vec<&str> = audit.lines().filter(|line| line.contains(&mark)).collect();
-        assert!(
-            !written.is_empty(),
-            "the audit log says nothing about {}",
-            self.namespace
-        );
-        leaks.extend(secrets.leaks("a request to the API server", &written.join("\n")));
+        let mut searched = 0;
+        let audit = self.plane.audit_lines(self.since).unwrap();
+        for line in audit.filter(|line| line.contains(&mark)) {
+            searched += 1;
+            leaks.extend(secrets.leaks("a request to the API server", &line));
+        }
+        assert!(searched > 0, "the audit log says nothing about {}", self.namespace);
         leaks
     }
 
