@@ -7,7 +7,7 @@ ONCE ?=
 # since a smaller selection would unify features differently and compile everything again.
 BINS = "$$($(CARGO) metadata --format-version 1 --no-deps --locked | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')/debug"
 
-.PHONY: help run test campaigns lint fmt crds control-plane image clean
+.PHONY: help run test campaigns fuzz mutants lint fmt crds control-plane image clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -37,6 +37,12 @@ crds: ## Write crds/, deploy/argocd/argocd-cm.yaml and the generated parts of do
 	UPDATE=1 $(CARGO) test --workspace --locked --test crds the_committed_crds
 	UPDATE=1 $(CARGO) test --workspace --locked --test documents of_the_code
 	UPDATE=1 $(CARGO) test --workspace --locked --test judgement the_config_map_holds
+
+fuzz: ## Fuzz every reader for 30 minutes in all, or MINUTES=n for each (needs a C++ compiler)
+	@CARGO="$(CARGO)" tests/fuzz/run
+
+mutants: ## Change the planner in every small way and see whether its tests notice (half an hour)
+	@CARGO="$(CARGO)" tests/plan-alone/run
 
 control-plane: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl into the cache (once, some minutes)
 	$(CARGO) build --workspace --locked --bins

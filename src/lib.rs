@@ -16,6 +16,7 @@ pub mod webhook;
 
 pub mod clock;
 pub mod cluster;
+pub mod connections;
 pub mod health;
 pub mod leader;
 pub mod metrics;

@@ -191,6 +191,23 @@ async fn an_adopted_channel_that_is_deleted_at_the_service_is_never_made_again()
 }
 
 #[tokio::test]
+async fn who_was_told_that_its_channel_is_held_takes_it_over_when_the_holder_is_gone() {
+    let stage = Stage::set("heir", Setting::default()).await;
+    let id = stage
+        .simulator
+        .with(|world, now| world.create_in_cabinet(ACCOUNT, "wapi", now));
+    let adopt = json!({"transport": "wapi", "channelId": id});
+    stage.channel("holder", adopt.clone()).await;
+    stage.until("holder", "Synced", "True", "Synced").await;
+    stage.channel("heir", adopt).await;
+    stage.until("heir", "Stalled", "True", "ChannelClaimed").await;
+    stage.delete("holder").await;
+    let heir = stage.until("heir", "Synced", "True", "Synced").await;
+    assert_eq!(heir.status.unwrap().channel_id, Some(id));
+    assert!(stage.simulator.journal().matching("DELETE", "/v2/channels").is_empty());
+}
+
+#[tokio::test]
 async fn several_creates_whose_answers_are_lost_find_one_channel_each() {
     let stage = Stage::set("lost", Setting::default()).await;
     stage

@@ -198,3 +198,53 @@ async fn objects_of_namespaces_that_are_not_watched_are_left_alone() {
     assert_eq!(untouched.status.unwrap().observed_generation, Some(-1));
     assert!(!stage.log_text().contains("is forbidden"));
 }
+
+#[tokio::test]
+async fn a_watched_namespace_that_goes_takes_the_binding_along_and_is_let_go_once_there_is_another() {
+    let mut stage = Stage::set("lasting", Setting::default()).await;
+    stage.kill_operator();
+    let other = second(&stage, "going").await;
+    let _operator = Operator::start(&stage, &other);
+    allow(&stage, json!([other])).await;
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "bot"}, "stringData": {"telegram_token": "100:canary-bot"}});
+    let secrets: Api<k8s_openapi::api::core::v1::Secret> = Api::namespaced(stage.client.clone(), &other);
+    let secret = serde_json::from_value(secret).unwrap();
+    secrets.create(&PostParams::default(), &secret).await.unwrap();
+    let spec = json!({"transport": "telegram", "credentialsSecretRef": {"name": "bot"}});
+    make(&stage, &other, "bot", spec).await;
+    until(&stage, &other, "bot", "Ready", "Connected").await;
+    let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(stage.client.clone());
+    namespaces.delete(&other, &DeleteParams::default()).await.unwrap();
+    let bindings: Api<k8s_openapi::api::rbac::v1::RoleBinding> = Api::namespaced(stage.client.clone(), &other);
+    eventually("the binding to be gone", PATIENCE, || async {
+        let found = bindings.get_opt("wazzup-operator").await.unwrap();
+        found.map_or(Ok(()), |found| Err(format!("{:?}", found.metadata)))
+    })
+    .await;
+    // The commands of docs/operations.md; the operator may have been faster.
+    let role = include_str!("../deploy/clusterrole.yaml")
+        .split("\n---")
+        .next()
+        .unwrap();
+    let applied = stage.plane.kubectl_with(&["apply", "-f", "-"], role).unwrap();
+    assert!(applied.status.success());
+    let account = format!("--serviceaccount={}:wazzup-operator", stage.namespace);
+    let name = format!("{other}-letting-go");
+    let bound = stage
+        .plane
+        .kubectl(&[
+            "create",
+            "clusterrolebinding",
+            &name,
+            "--clusterrole=wazzup-operator",
+            &account,
+        ])
+        .unwrap();
+    assert!(bound.status.success());
+    eventually("the namespace to be gone", PATIENCE, || async {
+        let found = namespaces.get_opt(&other).await.unwrap();
+        found.map_or(Ok(()), |found| Err(format!("{:?}\n{}", found.status, stage.log_text())))
+    })
+    .await;
+    assert!(stage.remote().is_empty());
+}

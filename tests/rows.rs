@@ -12,10 +12,11 @@
 mod stage;
 
 use control_plane::eventually;
+use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
 use stage::{PATIENCE, Setting, Stage};
 use wazzup_operator::api::condition;
-use wazzup_simulator::{Dialect, Timings};
+use wazzup_simulator::{Dialect, Effect, Fault, Timings};
 
 /// Status, reason, and the condition that they end in.
 const ROWS: &[(&str, Option<&str>, &str, &str)] = &[
@@ -155,4 +156,60 @@ async fn of_two_vk_channels_of_an_account_one_login_link_is_open_at_a_time() {
         assert_eq!(channel.status.unwrap().channel_id, Some(id));
     }
     assert_eq!(stage.remote().len(), 2);
+}
+
+#[tokio::test]
+async fn a_vk_channel_whose_sinks_name_is_taken_says_so_asks_for_no_link_and_heals() {
+    let stage = Stage::set("taken", Setting::default()).await;
+    let foreign =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "vk-qr"}, "data": {"mine": "yes"}});
+    let maps = stage.config_maps();
+    maps.create(&PostParams::default(), &serde_json::from_value(foreign).unwrap())
+        .await
+        .unwrap();
+    stage.channel("vk", json!({"transport": "vk"})).await;
+    stage.until("vk", "Stalled", "True", "QrSinkNameTaken").await;
+    assert_eq!(stage.simulator.journal().count("POST", "/v2/iframe-links/channels"), 0);
+    let kept = maps.get("vk-qr").await.unwrap();
+    assert_eq!(kept.data.unwrap()["mine"], "yes");
+    maps.delete("vk-qr", &DeleteParams::default()).await.unwrap();
+    stage.until("vk", "ActionRequired", "True", "FollowLink").await;
+    assert!(maps.get("vk-qr").await.unwrap().data.unwrap().contains_key("link"));
+}
+
+#[tokio::test]
+async fn what_fails_while_everything_else_works_is_not_asked_again_at_once() {
+    let stage = Stage::set("setback", Setting::default()).await;
+    stage.until_account("default", "Ready", "True", "Listed").await;
+    let refusal = |code| Effect::Status {
+        code,
+        retry_after: None,
+        body: json!({"code": "NOT_NOW", "title": "Not now", "detail": "", "errors": []}).to_string(),
+    };
+    stage
+        .simulator
+        .fault(Fault::always("POST", "/v2/iframe-links", refusal(503)));
+    stage
+        .simulator
+        .fault(Fault::always("POST", "/v2/channels", refusal(403)));
+    stage.channel("vk", json!({"transport": "vk"})).await;
+    stage.channel("wa", json!({"transport": "whatsapp"})).await;
+    stage.until("vk", "Reconciling", "True", "BackingOff").await;
+    stage.until("wa", "Reconciling", "True", "Creating").await;
+    stage.until_listed(3).await;
+    let journal = stage.simulator.journal();
+    let asked = |path: &str| {
+        let at = journal
+            .matching("POST", path)
+            .iter()
+            .map(|entry| entry.at)
+            .collect::<Vec<u64>>();
+        assert!(!at.is_empty(), "{path}");
+        assert!(at.windows(2).all(|pair| pair[1] - pair[0] >= 4_500), "{path}: {at:?}");
+    };
+    asked("/v2/iframe-links/channels");
+    asked("/v2/channels");
+    stage.simulator.clear_faults();
+    stage.until("vk", "ActionRequired", "True", "FollowLink").await;
+    stage.until("wa", "ActionRequired", "True", "ScanQr").await;
 }

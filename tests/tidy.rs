@@ -12,10 +12,10 @@ use std::{
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["model"]),
     ("qr", &["model"]),
-    ("webhook", &["model"]),
+    ("webhook", &["model", "connections"]),
     ("wazzup", &["model"]),
     ("metrics", &["model"]),
-    ("health", &["metrics"]),
+    ("health", &["metrics", "connections"]),
     ("leader", &["clock", "api"]),
     ("cluster", &["model", "api", "plan"]),
     (

@@ -43,7 +43,7 @@ pub struct WazzupChannelStatus {
     pub name: Option<String>,
     /// The channel's URL, or its authorization URL while it is connecting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 2048))]
+    #[schemars(length(max = 4096))]
     pub url: Option<String>,
     /// WABA messaging tier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,6 +125,9 @@ pub struct Attempts {
     /// What the service refused last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<RefusedRequest>,
+    /// The last request, when it failed and its pause is not over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setback: Option<FailedRequest>,
     /// A create that was repeated after one without a clear answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create_repeated: Option<RepeatedCreate>,
@@ -144,6 +147,20 @@ pub struct RepeatedCreate {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 128)))]
     pub known: Vec<String>,
+}
+
+/// A request that failed for the moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedRequest {
+    /// When.
+    pub at: MicroTime,
+    /// How often in a row.
+    #[schemars(range(min = 0))]
+    pub in_a_row: i32,
+    /// What went wrong.
+    #[schemars(length(max = 1024))]
+    pub words: String,
 }
 
 /// A refusal by the service.

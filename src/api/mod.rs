@@ -29,6 +29,8 @@ pub use channel::{
     AccountRef, DeletionPolicy, ExternalDeletionPolicy, ManagementPolicy, Pairing, Qr, QrSink, ReadyWhen, ReinitPolicy,
     Transport, WazzupChannel, WazzupChannelSpec,
 };
-pub use channel_status::{Attempts, Handled, QrStatus, RefusedRequest, RepeatedCreate, WazzupChannelStatus};
+pub use channel_status::{
+    Attempts, FailedRequest, Handled, QrStatus, RefusedRequest, RepeatedCreate, WazzupChannelStatus,
+};
 pub use condition::{Condition, condition, merge};
 pub use shared::{SecretKeyRef, SecretRef};

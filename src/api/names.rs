@@ -2,6 +2,8 @@
 
 use ring::digest;
 
+/// What every name of ours on an object begins with.
+pub const PREFIX: &str = "wazzup24.com/";
 /// Finalizer of channels.
 pub const CHANNEL_FINALIZER: &str = "wazzup24.com/channel";
 /// Finalizer of accounts.

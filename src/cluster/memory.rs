@@ -7,9 +7,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    api::{Attempts, Handled, QrStatus, RefusedRequest, RepeatedCreate, WazzupChannelStatus, names},
+    api::{Attempts, FailedRequest, Handled, QrStatus, RefusedRequest, RepeatedCreate, WazzupChannelStatus, names},
     model::ChannelId,
-    plan::{Intent, Memory, Refusal, RefusedCall, Repeated, Requests},
+    plan::{Intent, Memory, Refusal, RefusedCall, Repeated, Requests, Setback},
 };
 
 /// Reads the memory out of a status.
@@ -33,6 +33,11 @@ pub fn read(status: Option<&WazzupChannelStatus>) -> Memory {
         link_at: attempts.link_at.map(|at| at.0),
         url: status.url.clone(),
         refusal: attempts.refused.and_then(refusal),
+        setback: attempts.setback.map(|failed| Setback {
+            at: failed.at.0,
+            in_a_row: u32::try_from(failed.in_a_row).unwrap_or(1),
+            words: failed.words,
+        }),
         qr_closed_at: status.qr.as_ref().and_then(|qr| qr.closed_at.clone()).map(|at| at.0),
         repeated: attempts.create_repeated.map(|repeated| Repeated {
             at: repeated.at.0,
@@ -56,7 +61,7 @@ fn ids(words: &[String]) -> Vec<ChannelId> {
 /// Writes the memory into a status.
 pub fn write(memory: &Memory, status: &mut WazzupChannelStatus) {
     status.channel_id = memory.channel_id.as_ref().map(ToString::to_string);
-    status.url = memory.url.as_ref().map(|url| url.chars().take(2_048).collect());
+    status.url.clone_from(&memory.url);
     let attempts = Attempts {
         reinits: i32::try_from(memory.reinits).unwrap_or(i32::MAX),
         last_reinit_at: memory.last_reinit_at.map(MicroTime),
@@ -73,6 +78,11 @@ pub fn write(memory: &Memory, status: &mut WazzupChannelStatus) {
             request: request_word(refusal.call).to_owned(),
             at: Time(refusal.at),
             words: refusal.words.chars().take(1_000).collect(),
+        }),
+        setback: memory.setback.as_ref().map(|setback| FailedRequest {
+            at: MicroTime(setback.at),
+            in_a_row: i32::try_from(setback.in_a_row).unwrap_or(i32::MAX),
+            words: setback.words.chars().take(1_000).collect(),
         }),
         create_repeated: memory.repeated.as_ref().map(|repeated| RepeatedCreate {
             at: MicroTime(repeated.at),
@@ -196,11 +206,17 @@ mod tests {
             pairing_asked_for: Some(at(4_000)),
             pairing_given: true,
             link_at: Some(at(5_678)),
-            url: Some("https://x".into()),
+            // As long as a link may be: cut it leads nowhere.
+            url: Some(format!("https://x/{}", "y".repeat(4_086))),
             refusal: Some(Refusal {
                 call: RefusedCall::TwoFactor,
                 at: at(6_000),
                 words: "no".into(),
+            }),
+            setback: Some(Setback {
+                at: at(6_500),
+                in_a_row: 3,
+                words: "down".into(),
             }),
             qr_closed_at: Some(at(7_890)),
             repeated: Some(Repeated {

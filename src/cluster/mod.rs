@@ -4,6 +4,7 @@
 //! harm, compared before every write. Must never decide.
 //! Next: `controller::act` and `controller::channel` call these in the order that a plan fixes.
 
+pub mod access;
 pub mod events;
 pub mod grants;
 pub mod memory;
@@ -27,6 +28,14 @@ pub enum ClusterError {
     /// The API server said no, or could not be reached.
     #[error("Kubernetes: {0}")]
     Api(#[from] Box<kube::Error>),
+    /// What it answered is not what was asked for. A parser's words quote what they are about, which may be a Secret.
+    #[error("Kubernetes: the answer cannot be read (line {line}, column {column})")]
+    Unreadable {
+        /// Where in the answer.
+        line: usize,
+        /// Where in that line.
+        column: usize,
+    },
     /// It did not answer in time.
     #[error("Kubernetes did not answer within {} s", DEADLINE.as_secs())]
     Deadline,
@@ -37,7 +46,13 @@ pub enum ClusterError {
 
 impl From<kube::Error> for ClusterError {
     fn from(error: kube::Error) -> Self {
-        Self::Api(Box::new(error))
+        match error {
+            kube::Error::SerdeError(error) => Self::Unreadable {
+                line: error.line(),
+                column: error.column(),
+            },
+            error => Self::Api(Box::new(error)),
+        }
     }
 }
 
@@ -45,7 +60,7 @@ impl ClusterError {
     fn api_status(&self, wanted: u16) -> bool {
         match self {
             Self::Api(error) => matches!(error.as_ref(), kube::Error::Api(status) if status.code == wanted),
-            Self::Deadline | Self::Json(_) => false,
+            Self::Unreadable { .. } | Self::Deadline | Self::Json(_) => false,
         }
     }
 
@@ -57,6 +72,11 @@ impl ClusterError {
     /// The object is not there.
     pub fn is_not_found(&self) -> bool {
         self.api_status(404)
+    }
+
+    /// What is asked for is older than what the API server keeps.
+    pub fn is_gone(&self) -> bool {
+        self.api_status(410)
     }
 
     /// The right is not granted.
@@ -85,4 +105,20 @@ where
     K::DynamicType: Default,
 {
     Api::namespaced(client.clone(), namespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Secret;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_not_quoted() {
+        let broken = serde_json::from_str::<Secret>(r#"{"data": "canary"}"#).unwrap_err();
+        assert!(broken.to_string().contains("canary"), "a parser quotes: {broken}");
+        let error = ClusterError::from(kube::Error::SerdeError(broken));
+        assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+        assert!(error.to_string().contains("line 1"), "{error}");
+    }
 }

@@ -197,6 +197,12 @@ where
     if held == Sink::Foreign {
         return Ok(Written::NameTaken);
     }
+    // Another replica may have shown a later one that the cache does not know yet.
+    if let (Content::Qr { at, .. }, Sink::Shown { qr_at: Some(shown), .. }) = (content, &held)
+        && at < shown
+    {
+        return Ok(Written::Done);
+    }
     let (data, removed) = entries(content);
     let mut metadata = sink_metadata(channel, place);
     metadata.annotations = Some(annotations(&held, content));

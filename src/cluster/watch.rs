@@ -1,21 +1,63 @@
 //! Watches that feed a cache of pruned objects and tell what changed.
+//!
+//! Nothing that the API server does may leave a cache behind for good. Every call has a deadline, a watch that shows no
+//! sign of life is opened anew, and every few minutes everything is listed again: of such a list only what differs is told,
+//! so that it costs no pass and little memory.
 
-use std::{fmt::Debug, hash::Hash};
+use std::{collections::HashSet, fmt::Debug, time::Duration};
 
-use futures::{StreamExt, TryStreamExt};
-use kube::{Api, Resource, ResourceExt};
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use k8s_openapi::NamespaceResourceScope;
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{ListParams, WatchEvent, WatchParams},
+    core::{ObjectList, PartialObjectMeta},
+};
 use kube_runtime::{
-    WatchStreamExt,
-    reflector::{self, Store},
-    watcher::{self, Event, watcher},
+    reflector::{self, ObjectRef, Store, store::Writer},
+    watcher::Event,
 };
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+
+use super::{ClusterError, secrets, within};
+use crate::api::names;
+
+/// Objects on one page of a list.
+const PAGE: u32 = 500;
+/// When the API server ends a watch. It sends a bookmark before, so that nothing is sent twice.
+const LIFE: u32 = 60;
+/// A watch that ends sooner was not worth opening: the next one waits.
+const SHORT: Duration = Duration::from_secs(1);
+/// Pauses after failures, in a row: the last repeats.
+const PAUSES: [Duration; 6] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(16),
+];
+
+/// How long a cache may be behind without knowing it; tests shorten it.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// A watch that the API server has not ended then is half open.
+    dead: Duration,
+    /// How long an event that was lost on the way may stay unknown; jittered.
+    list_again: Duration,
+}
+
+const PATIENCE: Patience = Patience {
+    dead: Duration::from_secs(65),
+    list_again: Duration::from_secs(300),
+};
 
 /// What happened to an object, told after the cache has it.
 #[derive(Debug)]
 pub enum Change<K> {
-    /// Everything that is there, after a first or repeated list.
+    /// Everything that is there, after the first list.
     Listed(Vec<K>),
     /// It is there, new or changed.
     Applied(K),
@@ -23,46 +65,309 @@ pub enum Change<K> {
     Deleted(K),
 }
 
-/// Starts a watch that ends with `stop`. `prune` drops what is never read before an object is stored.
-pub fn start<K>(
-    objects: Api<K>,
-    config: watcher::Config,
-    stop: CancellationToken,
-    prune: fn(&mut K),
-    mut tell: impl FnMut(Change<K>) + Send + 'static,
-) -> Store<K>
+/// What is watched.
+pub trait Source: Send + Sync + 'static {
+    /// The objects, as they are kept.
+    type Object: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static;
+
+    /// One page.
+    fn list(&self, params: &ListParams) -> impl Future<Output = kube::Result<ObjectList<Self::Object>>> + Send;
+
+    /// What happens after `version`.
+    fn watch(
+        &self,
+        params: &WatchParams,
+        version: &str,
+    ) -> impl Future<Output = kube::Result<BoxStream<'static, kube::Result<WatchEvent<Self::Object>>>>> + Send;
+}
+
+/// Whole objects.
+pub struct Whole<K>(pub Api<K>);
+
+impl<K> Source for Whole<K>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
-    K::DynamicType: Eq + Hash + Clone,
 {
+    type Object = K;
+
+    async fn list(&self, params: &ListParams) -> kube::Result<ObjectList<K>> {
+        self.0.list(params).await
+    }
+
+    async fn watch(
+        &self,
+        params: &WatchParams,
+        version: &str,
+    ) -> kube::Result<BoxStream<'static, kube::Result<WatchEvent<K>>>> {
+        Ok(self.0.watch(params, version).await?.boxed())
+    }
+}
+
+/// Metadata alone: neither values nor anything large ever crosses the wire.
+pub struct Metadata<K>(pub Api<K>);
+
+impl<K> Source for Metadata<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug
+        + Send
+        + Sync
+        + 'static,
+{
+    type Object = PartialObjectMeta<K>;
+
+    async fn list(&self, params: &ListParams) -> kube::Result<ObjectList<PartialObjectMeta<K>>> {
+        self.0.list_metadata(params).await
+    }
+
+    async fn watch(
+        &self,
+        params: &WatchParams,
+        version: &str,
+    ) -> kube::Result<BoxStream<'static, kube::Result<WatchEvent<PartialObjectMeta<K>>>>> {
+        Ok(self.0.watch_metadata(params, version).await?.boxed())
+    }
+}
+
+/// Starts a watch that ends with `stop`. `prune` drops what is never read before an object is stored.
+pub fn start<S: Source>(
+    source: S,
+    labels: Option<String>,
+    stop: CancellationToken,
+    prune: fn(&mut S::Object),
+    tell: impl FnMut(Change<S::Object>) + Send + 'static,
+) -> Store<S::Object> {
     let (store, writer) = reflector::store();
-    let events = watcher(objects, config).default_backoff().modify(move |object| {
-        object.managed_fields_mut().clear();
-        prune(object);
-    });
-    let stream = events.reflect(writer);
+    let keeper = Keeper {
+        source,
+        labels,
+        store: store.clone(),
+        writer,
+        prune,
+        tell,
+        patience: PATIENCE,
+        filled: false,
+    };
     tokio::spawn(async move {
-        let mut stream = Box::pin(stream.take_until(stop.cancelled_owned()));
-        let mut listed = Vec::new();
-        loop {
-            match stream.try_next().await {
-                Ok(Some(Event::Init)) => listed.clear(),
-                // The cache takes a list over when it is complete, so nothing is told before.
-                Ok(Some(Event::InitApply(object))) => listed.push(object),
-                Ok(Some(Event::InitDone)) => tell(Change::Listed(std::mem::take(&mut listed))),
-                Ok(Some(Event::Apply(object))) => tell(Change::Applied(object)),
-                Ok(Some(Event::Delete(object))) => tell(Change::Deleted(object)),
-                Ok(None) => return,
-                Err(error) => tracing::debug!(%error, "a watch was interrupted; it is started again"),
-            }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = keeper.keep() => {}
         }
     });
     store
 }
 
-/// Drops the copy of the manifest that `kubectl apply` keeps.
-pub fn prune_last_applied<K: ResourceExt>(object: &mut K) {
-    object
-        .annotations_mut()
-        .remove("kubectl.kubernetes.io/last-applied-configuration");
+/// Why a watch ended.
+enum Ended {
+    /// In order, or it was half open: it goes on from where it was.
+    Over,
+    /// It cannot go on from where it was, or it is time for a list.
+    ListAgain,
 }
+
+struct Keeper<S: Source, T> {
+    source: S,
+    labels: Option<String>,
+    store: Store<S::Object>,
+    writer: Writer<S::Object>,
+    prune: fn(&mut S::Object),
+    tell: T,
+    patience: Patience,
+    filled: bool,
+}
+
+impl<S: Source, T: FnMut(Change<S::Object>) + Send> Keeper<S, T> {
+    async fn keep(mut self) {
+        let mut failures = 0;
+        loop {
+            let listed = if self.filled {
+                self.list_again().await
+            } else {
+                self.first_list().await
+            };
+            match listed {
+                Ok(mut version) => {
+                    let list_again = Instant::now() + self.patience.list_again.mul_f64(jitter());
+                    while let Ended::Over = self.once(&mut version, list_again, &mut failures).await {}
+                }
+                Err(error) => {
+                    if error.is_forbidden() {
+                        tracing::warn!(%error, "a list is not allowed: see that the Role or ClusterRole is bound");
+                    }
+                    pause("a list", &error, &mut failures).await;
+                }
+            }
+        }
+    }
+
+    /// Opens a watch and follows it to its end; pauses when it failed or was useless.
+    async fn once(&mut self, version: &mut String, list_again: Instant, failures: &mut usize) -> Ended {
+        let opened = Instant::now();
+        let followed = self.follow(version, list_again).await;
+        let useless = opened.elapsed() < SHORT;
+        match followed {
+            Ok(ended) if !useless => {
+                *failures = 0;
+                ended
+            }
+            Ok(ended) => {
+                if list_again > Instant::now() {
+                    pause("a watch", &"it ended at once", failures).await;
+                }
+                ended
+            }
+            Err(error) => {
+                if !useless {
+                    *failures = 0;
+                }
+                pause("a watch", &error, failures).await;
+                if error.is_gone() { Ended::ListAgain } else { Ended::Over }
+            }
+        }
+    }
+
+    async fn follow(&mut self, version: &mut String, list_again: Instant) -> Result<Ended, ClusterError> {
+        let params = WatchParams {
+            label_selector: self.labels.clone(),
+            timeout: Some(LIFE),
+            ..WatchParams::default()
+        };
+        let mut events = within(self.source.watch(&params, version)).await?;
+        let dead = Instant::now() + self.patience.dead;
+        loop {
+            let event = match timeout_at(dead.min(list_again), events.try_next()).await {
+                Ok(event) => event?,
+                Err(_) if Instant::now() >= list_again => return Ok(Ended::ListAgain),
+                Err(_) => return Ok(Ended::Over),
+            };
+            match event {
+                Some(WatchEvent::Added(object) | WatchEvent::Modified(object)) => {
+                    *version = object.resource_version().unwrap_or_default();
+                    self.apply(object);
+                }
+                Some(WatchEvent::Deleted(object)) => {
+                    *version = object.resource_version().unwrap_or_default();
+                    self.delete(object);
+                }
+                Some(WatchEvent::Bookmark(bookmark)) => *version = bookmark.metadata.resource_version,
+                Some(WatchEvent::Error(status)) => return Err(kube::Error::Api(status.boxed()).into()),
+                None => return Ok(Ended::Over),
+            }
+        }
+    }
+
+    /// Fills the cache, then tells.
+    async fn first_list(&mut self) -> Result<String, ClusterError> {
+        let (mut listed, mut version) = (Vec::new(), String::new());
+        let mut next = Some(None);
+        while let Some(token) = next {
+            let page = page(&self.source, self.labels.clone(), token).await?;
+            next = following(&page);
+            version = page.metadata.resource_version.unwrap_or_default();
+            listed.extend(page.items.into_iter().map(|object| pruned(object, self.prune)));
+        }
+        self.writer.apply_watcher_event(&Event::Init);
+        for object in &listed {
+            self.writer.apply_watcher_event(&Event::InitApply(object.clone()));
+        }
+        self.writer.apply_watcher_event(&Event::InitDone);
+        self.filled = true;
+        (self.tell)(Change::Listed(listed));
+        Ok(version)
+    }
+
+    /// Takes over and tells what differs from the cache.
+    async fn list_again(&mut self) -> Result<String, ClusterError> {
+        let (mut there, mut differs, mut replaced) = (HashSet::new(), Vec::new(), Vec::new());
+        let mut version = String::new();
+        let mut next = Some(None);
+        while let Some(token) = next {
+            let page = page(&self.source, self.labels.clone(), token).await?;
+            next = following(&page);
+            version = page.metadata.resource_version.unwrap_or_default();
+            for object in page.items {
+                let key = ObjectRef::from_obj(&object);
+                let known = self.store.get(&key);
+                // One that was made anew under its name meanwhile is another object: the first one is told to be gone.
+                replaced.extend(known.clone().filter(|known| known.uid() != object.uid()));
+                if known.is_none_or(|known| known.resource_version() != object.resource_version()) {
+                    differs.push(pruned(object, self.prune));
+                }
+                there.insert(key);
+            }
+        }
+        let gone = (self.store.state().into_iter()).filter(|known| !there.contains(&ObjectRef::from_obj(&**known)));
+        replaced.extend(gone);
+        for object in replaced {
+            self.delete((*object).clone());
+        }
+        for object in differs {
+            self.apply(object);
+        }
+        Ok(version)
+    }
+
+    fn apply(&mut self, object: S::Object) {
+        let object = pruned(object, self.prune);
+        self.writer.apply_watcher_event(&Event::Apply(object.clone()));
+        (self.tell)(Change::Applied(object));
+    }
+
+    fn delete(&mut self, object: S::Object) {
+        let object = pruned(object, self.prune);
+        self.writer.apply_watcher_event(&Event::Delete(object.clone()));
+        (self.tell)(Change::Deleted(object));
+    }
+}
+
+async fn page<S: Source>(
+    source: &S,
+    labels: Option<String>,
+    token: Option<String>,
+) -> Result<ObjectList<S::Object>, ClusterError> {
+    let params = ListParams {
+        label_selector: labels,
+        limit: Some(PAGE),
+        continue_token: token,
+        ..ListParams::default()
+    };
+    within(source.list(&params)).await
+}
+
+/// Where a list goes on after a page, if it does.
+fn following<K: Clone>(page: &ObjectList<K>) -> Option<Option<String>> {
+    let token = page.metadata.continue_.clone().filter(|token| !token.is_empty());
+    token.map(Some)
+}
+
+fn pruned<K: ResourceExt>(mut object: K, prune: fn(&mut K)) -> K {
+    object.managed_fields_mut().clear();
+    prune(&mut object);
+    object
+}
+
+async fn pause(what: &str, why: &impl std::fmt::Display, failures: &mut usize) {
+    let pause = PAUSES[(*failures).min(PAUSES.len() - 1)].mul_f64(jitter());
+    *failures += 1;
+    tracing::debug!(%why, ?pause, "{what} was interrupted; it is started again");
+    tokio::time::sleep(pause).await;
+}
+
+/// From 0.9 to 1.1, so that watches and replicas do not march in step.
+fn jitter() -> f64 {
+    0.9 + 0.2 * f64::from(secrets::random::<1>()[0]) / 255.0
+}
+
+/// Drops annotations and labels that are not ours: whoever may edit an object could fill the cache with them, and `kubectl
+/// apply` keeps a copy of the manifest there.
+pub fn prune_foreign<K: ResourceExt>(object: &mut K) {
+    let ours = |name: &str| name.starts_with(names::PREFIX) || name == names::MANAGED_BY;
+    object.annotations_mut().retain(|name, _| ours(name));
+    object.labels_mut().retain(|name, _| ours(name));
+}
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

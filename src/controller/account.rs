@@ -30,6 +30,7 @@ use crate::{
     plan::{
         Webhooks,
         account::{self, AccountCall, AccountPlan, AccountSeen, Token},
+        after_conflicts,
     },
     wazzup::{Lane, NewWebhook},
 };
@@ -56,11 +57,16 @@ async fn guarded(
 ) -> Result<Action, PassError> {
     let recall = recalls.of(key);
     let mut recall = recall.lock().await;
-    let caught = std::panic::AssertUnwindSafe(pass(account, key, context, &mut recall))
-        .catch_unwind()
-        .await;
-    let result = caught.unwrap_or_else(|_| Err(PassError::Internal("the pass panicked".to_owned())));
+    let guarded = std::panic::AssertUnwindSafe(pass(account, key, context, &mut recall)).catch_unwind();
+    // Nothing of a pass outlives the lease, its writes to Kubernetes included.
+    let result = match context.fence.within(guarded).await {
+        Some(caught) => caught.unwrap_or_else(|_| Err(PassError::Internal("the pass panicked".to_owned()))),
+        None => Err(PassError::NotLeading),
+    };
     context.metrics.pass("account", result.is_err());
+    if result.is_ok() {
+        context.conflicts.clear(account.uid());
+    }
     if let Err(PassError::Internal(why)) = &result
         && let Err(error) = account_status::say(context, account, &account::internal_error(why), None).await
     {
@@ -70,11 +76,13 @@ async fn guarded(
 }
 
 /// When a pass that failed is tried again.
-pub(super) fn after_error(account: &WazzupAccount, error: &PassError) -> Action {
+pub(super) fn after_error(account: &WazzupAccount, error: &PassError, context: &Context) -> Action {
     let (namespace, name) = key_of(account);
     tracing::debug!(namespace, account = name, %error, "a pass over an account ended early");
     match error {
-        PassError::Cluster(error) if error.is_conflict() => Action::requeue(Duration::from_millis(50)),
+        PassError::Cluster(error) if error.is_conflict() => {
+            Action::requeue(after_conflicts(context.conflicts.count(account.uid())))
+        }
         PassError::Internal(_) => {
             tracing::error!(namespace, account = name, %error, "a defect of the operator: nothing was done");
             Action::requeue(Duration::from_secs(900))
@@ -104,20 +112,22 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
         desk: &desk,
         keys: &keys,
     };
-    let (got, snapshot) = loop {
+    let (got, looked) = loop {
         let got = purse.token(recall).await?;
         if got.token != Token::Present {
-            break (got, None);
+            break (got, Looked::default());
         }
-        let snapshot = list(context, account, key, &desk, recall).await;
-        let denied = snapshot
+        let looked = list(context, account, key, &desk, recall).await;
+        let denied = looked
+            .snapshot
             .as_ref()
             .is_some_and(|snapshot| matches!(snapshot.result, Err(Fault::Denied { .. })));
         // A granted token may be revoked before its end: the plan says whether another is got.
         if !(denied && recall.deny()) {
-            break (got, snapshot);
+            break (got, looked);
         }
     };
+    let Looked { snapshot, repeat } = looked;
     let again = got.again;
     let seen = observe(&purse, key, got.token, snapshot.as_deref(), recall).await;
     let plan = account::plan(&seen);
@@ -136,7 +146,10 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
     }
     account_status::say(context, &object, &plan, snapshot.as_deref()).await?;
     let regular = next_list(account, &desk);
-    let soonest = [plan.again, again].into_iter().flatten().fold(regular, Duration::min);
+    let soonest = [plan.again, again, repeat]
+        .into_iter()
+        .flatten()
+        .fold(regular, Duration::min);
     Ok(Action::requeue(soonest))
 }
 
@@ -150,29 +163,50 @@ async fn keys(context: &Context, account: &WazzupAccount, deleting: bool) -> Res
     Ok(kept.unwrap_or_else(AccountKeys::random))
 }
 
-/// The regular list, or a sooner one after an event that another replica received.
-async fn list(
-    context: &Context,
-    account: &WazzupAccount,
-    key: &Key,
-    desk: &Desk,
-    recall: &mut Recall,
-) -> Option<Arc<Snapshot>> {
+/// A list, and when it is wanted again before its time.
+#[derive(Default)]
+struct Looked {
+    snapshot: Option<Arc<Snapshot>>,
+    repeat: Option<Duration>,
+}
+
+/// The regular list, or a sooner one after an event that another replica received; one that does not show what was
+/// announced is repeated.
+async fn list(context: &Context, account: &WazzupAccount, key: &Key, desk: &Desk, recall: &mut Recall) -> Looked {
+    let uid = account.uid().unwrap_or_default();
     let event_at = account.annotations().get(names::EVENT_AT).cloned();
     let poked = event_at.is_some() && event_at != recall.event_at;
     recall.event_at = event_at;
-    let interval = interval(account);
+    if poked {
+        desk.announced();
+        context.marks.set(&uid);
+    }
     let now = clock::instant();
-    let not_before = if poked {
-        Some(now)
+    let marked = context.marks.look_after(&uid);
+    let announced = marked.filter(|since| *since <= now);
+    let not_before = announced.or_else(|| now.checked_sub(interval(account).mul_f64(0.9)));
+    let lane = if announced.is_some() {
+        Lane::Webhook
     } else {
-        now.checked_sub(interval.mul_f64(0.9))
+        Lane::Refresh
     };
-    let lane = if poked { Lane::Webhook } else { Lane::Refresh };
-    desk.look(not_before, lane, |changes: Changes| {
-        wake_changed(context, key, &changes, None);
-    })
-    .await
+    let mut shown = false;
+    let snapshot = desk
+        .look(not_before, lane, |changes: Changes| {
+            shown = changes.all || changes.set || !changes.channels.is_empty();
+            wake_changed(context, key, &changes, None);
+        })
+        .await;
+    if shown {
+        context.marks.clear(&uid);
+    }
+    let repeat = match announced {
+        Some(_) if !shown => context.marks.repeat(&uid),
+        // Not yet due.
+        None => marked.map(|since| since.saturating_duration_since(now)),
+        Some(_) => None,
+    };
+    Looked { snapshot, repeat }
 }
 
 /// Tells the channels what they may do, and wakes them when that changed.

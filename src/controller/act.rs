@@ -79,11 +79,15 @@ pub(super) async fn act(
     desk.pass_within(Lane::Person, Duration::from_secs(10))
         .await
         .map_err(PassError::HeldBack)?;
+    // Asked before anything says that a call was made: an intent without its POST would cost the next leader a search.
+    if !context.fence.allows() {
+        return Err(PassError::NotLeading);
+    }
     if let Some(note) = &plan.note {
         object = write_note(context, &object, note, true).await?;
     }
     object = status::remember(context, &object, &plan.memory).await?;
-    if !context.fence.allows() {
+    if !context.fence.holds() {
         return Err(PassError::NotLeading);
     }
     let since = clock::instant();
@@ -251,13 +255,7 @@ async fn send(
     );
     match call {
         Call::Create { .. } => {
-            let asked = client.create_channel(wish.transport, &credentials);
-            let outcome = aside(context.fence.bounded(asked)).await;
-            let outcome = outcome.unwrap_or_else(|| {
-                CreateOutcome::Unknown(Fault::Unclear {
-                    why: "the lease was about to end".to_owned(),
-                })
-            });
+            let outcome = aside(client.create_channel(wish.transport, &credentials)).await;
             desk.note_create(&outcome, since);
             Answer::Create(outcome)
         }

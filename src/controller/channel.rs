@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     api::WazzupChannel,
-    plan::{Call, Memory, Note, Plan, Seen, Verdict, Wake, broken_law, plan},
+    plan::{Call, Memory, Note, Plan, Seen, Verdict, Wake, after_conflicts, broken_law, plan},
 };
 
 /// How long a pass that met a defect rests.
@@ -34,11 +34,16 @@ pub(super) async fn reconcile(channel: Arc<WazzupChannel>, context: Arc<Context>
 }
 
 async fn guarded(channel: &WazzupChannel, context: &Context) -> Result<Action, PassError> {
-    let caught = std::panic::AssertUnwindSafe(pass(channel, context))
-        .catch_unwind()
-        .await;
-    let result = caught.unwrap_or_else(|_| Err(PassError::Internal("the pass panicked".to_owned())));
+    let guarded = std::panic::AssertUnwindSafe(pass(channel, context)).catch_unwind();
+    // Nothing of a pass outlives the lease, its writes to Kubernetes included.
+    let result = match context.fence.within(guarded).await {
+        Some(caught) => caught.unwrap_or_else(|_| Err(PassError::Internal("the pass panicked".to_owned()))),
+        None => Err(PassError::NotLeading),
+    };
     context.metrics.pass("channel", result.is_err());
+    if result.is_ok() {
+        context.conflicts.clear(channel.uid());
+    }
     if let Err(PassError::Internal(why)) = &result
         && let Err(error) = status::say_defect(context, channel, why).await
     {
@@ -49,10 +54,10 @@ async fn guarded(channel: &WazzupChannel, context: &Context) -> Result<Action, P
 
 /// When a pass that failed is tried again.
 #[allow(clippy::needless_pass_by_value, reason = "the signature that the runtime calls")]
-pub(super) fn after_error(channel: Arc<WazzupChannel>, error: &PassError, _: Arc<Context>) -> Action {
+pub(super) fn after_error(channel: Arc<WazzupChannel>, error: &PassError, context: Arc<Context>) -> Action {
     let (namespace, name) = key_of(&*channel);
     let pause = match error {
-        PassError::Cluster(error) if error.is_conflict() => Duration::from_millis(50),
+        PassError::Cluster(error) if error.is_conflict() => after_conflicts(context.conflicts.count(channel.uid())),
         PassError::Outdated => Duration::from_secs(1),
         PassError::Cluster(error) if error.is_refused() => {
             tracing::error!(namespace, channel = name, %error, "Kubernetes refuses what must be written");

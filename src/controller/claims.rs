@@ -97,26 +97,9 @@ impl Claims {
         self.table().put(&uid, entry);
     }
 
-    /// Forgets an object.
-    pub(super) fn remove(&self, channel: &WazzupChannel) {
-        if let Some(uid) = channel.uid() {
-            self.table().drop_entry(&uid);
-        }
-    }
-
-    /// Forgets every object of a watched namespace (of all, when `None`) that is not in its list.
-    pub(super) fn retain(&self, namespace: Option<&str>, listed: &[WazzupChannel]) {
-        let known: std::collections::HashSet<String> = listed.iter().filter_map(ResourceExt::uid).collect();
-        let mut table = self.table();
-        let gone: Vec<String> = table
-            .entries
-            .iter()
-            .filter(|(uid, entry)| namespace.is_none_or(|watched| watched == entry.key.0) && !known.contains(*uid))
-            .map(|(uid, _)| uid.clone())
-            .collect();
-        for uid in gone {
-            table.drop_entry(&uid);
-        }
+    /// Forgets an object. Returns the one that holds its channel from now on.
+    pub(super) fn remove(&self, channel: &WazzupChannel) -> Option<Key> {
+        self.table().drop_entry(&channel.uid()?)
     }
 
     /// Whether another object has the better claim to an id: one that has it in its status, then the older one.
@@ -181,15 +164,16 @@ impl Table {
         new
     }
 
-    fn drop_entry(&mut self, uid: &str) {
-        let Some(entry) = self.entries.remove(uid) else { return };
-        let Some(id) = entry.id else { return };
+    /// Returns who holds the entry's channel from now on.
+    fn drop_entry(&mut self, uid: &str) -> Option<Key> {
+        let id = self.entries.remove(uid)?.id?;
         if let Some(uids) = self.by_id.get_mut(&id) {
             uids.retain(|one| one != uid);
             if uids.is_empty() {
                 self.by_id.remove(&id);
             }
         }
+        self.holder(&id).map(|(_, entry)| entry.key.clone())
     }
 
     fn others_claim(&self, id: &ChannelId, uid: &str) -> bool {
@@ -304,7 +288,17 @@ mod tests {
         claims.update(&object);
         assert!(claims.is_claimed(&id("x")));
         assert_eq!(claims.owner(&id("x")), Some(("shop".into(), "a".into())));
-        claims.remove(&object);
+        assert_eq!(claims.remove(&object), None);
         assert!(!claims.is_claimed(&id("x")));
+    }
+
+    #[test]
+    fn who_comes_after_a_holder_that_went_is_named_so_that_it_can_be_woken() {
+        let claims = Claims::default();
+        let holder = channel("old", "2026-01-01T00:00:00Z", Some("x"), Some("x"));
+        claims.update(&holder);
+        claims.update(&channel("young", "2026-02-01T00:00:00Z", Some("x"), None));
+        let young = ("shop".to_owned(), "young".to_owned());
+        assert_eq!(claims.remove(&holder), Some(young));
     }
 }

@@ -12,6 +12,7 @@ use super::{
     desk::Desks,
     lanes::{Behind, Lanes},
     partners::Partners,
+    pokes::Pokes,
     qr_desk::QrDesk,
     queue::Queue,
     slots::Slots,
@@ -60,7 +61,9 @@ pub(super) struct Context {
     pub(super) slots: Slots,
     pub(super) partners: Partners,
     pub(super) qr: Arc<QrDesk>,
+    pub(super) pokes: Arc<Pokes>,
     pub(super) marks: Marks,
+    pub(super) conflicts: Conflicts,
     pub(super) hashes: HashCache,
     pub(super) channels: Arc<Queue<WazzupChannel>>,
     pub(super) accounts: Arc<Queue<WazzupAccount>>,
@@ -144,5 +147,29 @@ impl Marks {
     /// What was announced is seen, or the object is gone.
     pub(super) fn clear(&self, uid: &str) {
         self.with(|marks| marks.remove(uid));
+    }
+}
+
+/// Conflicts in a row, by the object's uid: how far a view is behind cannot be seen, only that it is.
+#[derive(Default)]
+pub(super) struct Conflicts(Mutex<HashMap<String, u32>>);
+
+impl Conflicts {
+    fn with<T>(&self, act: impl FnOnce(&mut HashMap<String, u32>) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// One more; how many there were in a row.
+    pub(super) fn count(&self, uid: Option<String>) -> u32 {
+        self.with(|counts| {
+            let count = counts.entry(uid.unwrap_or_default()).or_default();
+            *count = count.saturating_add(1);
+            *count
+        })
+    }
+
+    /// A pass ended without one.
+    pub(super) fn clear(&self, uid: Option<String>) {
+        self.with(|counts| counts.remove(&uid.unwrap_or_default()));
     }
 }

@@ -143,9 +143,6 @@ impl Purse<'_> {
             return Err(PassError::Outdated);
         };
         grants::begin(&self.context.client, &namespace, &name, version, clock::now()).await?;
-        if !self.context.fence.allows() {
-            return Err(PassError::NotLeading);
-        }
         let answer = self
             .call("refresh_token", entrance.endpoint.refresh(refresh_token, client_id))
             .await?;
@@ -204,6 +201,9 @@ impl Purse<'_> {
             .pass_within(Lane::Person, Duration::from_secs(10))
             .await
             .map_err(PassError::HeldBack)?;
+        if !self.context.fence.holds() {
+            return Err(PassError::NotLeading);
+        }
         let since = clock::instant();
         let result = aside(asked).await;
         self.desk.note(operation, &result, since);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, ResourceExt, core::PartialObjectMeta};
-use kube_runtime::watcher;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -18,7 +17,7 @@ use crate::{
     api::{WazzupAccount, WazzupChannel, names},
     cluster::{
         sink,
-        watch::{self, Change},
+        watch::{self, Change, Metadata, Whole},
     },
 };
 
@@ -44,37 +43,42 @@ impl Hub {
             }
         }
         let of = namespace.as_deref();
-        let any = watcher::Config::default;
-        let ours = any().labels(&format!("{}={}", names::MANAGED_BY, names::MANAGED_BY_VALUE));
+        let ours = Some(format!("{}={}", names::MANAGED_BY, names::MANAGED_BY_VALUE));
         let stop = || stop.clone();
         Scope {
             channels: watch::start(
-                objects(client, of),
-                any(),
+                Whole(objects(client, of)),
+                None,
                 stop(),
-                watch::prune_last_applied,
-                self.channels(namespace.clone()),
+                watch::prune_foreign,
+                self.channels(),
             ),
             accounts: watch::start(
-                objects(client, of),
-                any(),
+                Whole(objects(client, of)),
+                None,
                 stop(),
-                watch::prune_last_applied,
+                watch::prune_foreign,
                 self.accounts(),
             ),
-            secrets: watch::start(objects(client, of), any(), stop(), prune_secret, self.secrets()),
+            secrets: watch::start(
+                Metadata(objects(client, of)),
+                None,
+                stop(),
+                prune_secret,
+                self.secrets(),
+            ),
             sinks: watch::start(
-                objects(client, of),
+                Metadata(objects(client, of)),
                 ours,
                 stop(),
-                watch::prune_last_applied,
+                watch::prune_foreign,
                 self.sinks(),
             ),
             namespace,
         }
     }
 
-    fn channels(&self, namespace: Option<String>) -> impl FnMut(Change<WazzupChannel>) + Send + 'static {
+    fn channels(&self) -> impl FnMut(Change<WazzupChannel>) + Send + 'static {
         let (claims, queue, shared) = (self.claims.clone(), self.channels.clone(), self.shared.clone());
         let accounts = self.accounts.clone();
         let applied = move |channel: &WazzupChannel| {
@@ -83,15 +87,15 @@ impl Hub {
             }
             queue.wake(&key_of(channel));
         };
-        let claims = self.claims.clone();
+        let (claims, waiting) = (self.claims.clone(), self.channels.clone());
         move |change| match change {
             Change::Applied(channel) => applied(&channel),
-            Change::Listed(channels) => {
-                claims.retain(namespace.as_deref(), &channels);
-                channels.iter().for_each(&applied);
-            }
+            Change::Listed(channels) => channels.iter().for_each(&applied),
             Change::Deleted(channel) => {
-                claims.remove(&channel);
+                // Who was told that it is held learns that it is free: nothing at Wazzup may ever change for it.
+                if let Some(heir) = claims.remove(&channel) {
+                    waiting.wake(&heir);
+                }
                 // An account that is being deleted waits for this; the counts change as well.
                 accounts.wake(&account_of(&channel));
             }

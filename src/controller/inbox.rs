@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -15,13 +15,11 @@ use super::{
 use crate::{
     api::names,
     clock,
-    cluster::{notes, secrets},
+    cluster::secrets,
     model::{Sensitive, WebhookEvent, WebhookEventKind},
     webhook::{Delivery, Inbox, Receipt, same_token},
 };
 
-/// A replica that does not lead pokes an account at most this often.
-const POKE: Duration = Duration::from_secs(1);
 /// A QR that cannot be stored by then is asked for again.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -32,7 +30,6 @@ pub(super) struct Receiver {
     context: Arc<Context>,
     keys: Mutex<HashMap<String, Key>>,
     tokens: Mutex<HashMap<Key, KnownToken>>,
-    poked: Mutex<HashMap<Key, Instant>>,
 }
 
 impl Receiver {
@@ -41,7 +38,6 @@ impl Receiver {
             context,
             keys: Mutex::default(),
             tokens: Mutex::default(),
-            poked: Mutex::default(),
         }
     }
 
@@ -103,20 +99,7 @@ impl Receiver {
             }
             return;
         }
-        {
-            let mut poked = self.poked.lock().unwrap_or_else(PoisonError::into_inner);
-            if poked.get(account).is_some_and(|at| at.elapsed() < POKE) {
-                return;
-            }
-            poked.insert(account.clone(), clock::instant());
-        }
-        let Some(object) = self.context.caches.account(account) else {
-            return;
-        };
-        let at = clock::now().to_string();
-        if let Err(error) = notes::annotate(&self.context.client, &*object, names::EVENT_AT, &at).await {
-            tracing::debug!(%error, "an event could not be handed to the leader; its regular list will show it");
-        }
+        self.context.pokes.poke(account).await;
     }
 }
 

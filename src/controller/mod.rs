@@ -22,6 +22,7 @@ mod interval;
 mod lanes;
 mod observe;
 mod partners;
+mod pokes;
 mod qr_desk;
 mod queue;
 mod recall;
@@ -34,3 +35,5 @@ mod validate;
 
 pub use context::Options;
 pub use run::{RunError, run};
+pub use status::status;
+pub use validate::wish;

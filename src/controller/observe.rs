@@ -14,7 +14,7 @@ use super::{
 use crate::{
     api::{WazzupAccount, WazzupChannel, names},
     clock,
-    cluster::{api, memory, secrets, sink, within},
+    cluster::{ClusterError, access, api, memory, secrets, sink, within},
     model::{ChannelId, Login},
     plan::{
         Account, AccountTrouble, Claim, Kind, Look, Memory, Object, Remote, RemoteById, Seen, Sink, Supply, Webhooks,
@@ -114,11 +114,23 @@ async fn object(context: &Context, channel: &WazzupChannel, account: &Account) -
     }
 }
 
+/// An operator of chosen namespaces may have no right to look at what belongs to none; it asks before it tries.
+async fn may_look(context: &Context, group: &str, resource: &str, name: &str) -> Result<bool, ClusterError> {
+    if context.options.namespaces.is_empty() {
+        return Ok(true);
+    }
+    access::may_get(&context.client, group, resource, name).await
+}
+
 /// Only words a message: without the right to look (namespaced mode) the longer message is shown.
 async fn namespace_terminating(context: &Context, channel: &WazzupChannel) -> bool {
     use k8s_openapi::api::core::v1::Namespace;
+    let name = channel.namespace().unwrap_or_default();
+    if !matches!(may_look(context, "", "namespaces", &name).await, Ok(true)) {
+        return false;
+    }
     let namespaces: Api<Namespace> = Api::all(context.client.clone());
-    let found = within(namespaces.get_metadata_opt(&channel.namespace().unwrap_or_default())).await;
+    let found = within(namespaces.get_metadata_opt(&name)).await;
     found
         .ok()
         .flatten()
@@ -128,8 +140,14 @@ async fn namespace_terminating(context: &Context, channel: &WazzupChannel) -> bo
 /// Whether our CRD is being removed. Who may not look (namespaced mode) deletes as the policy says.
 async fn kind(context: &Context) -> Kind {
     use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+    const NAME: &str = "wazzupchannels.wazzup24.com";
+    match may_look(context, "apiextensions.k8s.io", "customresourcedefinitions", NAME).await {
+        Ok(true) => {}
+        Ok(false) => return Kind::Stays,
+        Err(error) => return Kind::Hidden(error.to_string()),
+    }
     let kinds: Api<CustomResourceDefinition> = Api::all(context.client.clone());
-    match within(kinds.get_metadata_opt("wazzupchannels.wazzup24.com")).await {
+    match within(kinds.get_metadata_opt(NAME)).await {
         Ok(Some(kind)) if kind.metadata.deletion_timestamp.is_none() => Kind::Stays,
         Ok(Some(_) | None) => Kind::Going,
         Err(error) if error.is_forbidden() => Kind::Stays,
@@ -139,6 +157,14 @@ async fn kind(context: &Context) -> Kind {
 
 async fn account(context: &Context, channel: &WazzupChannel, standing: &Standing) -> Account {
     let key = account_of(channel);
+    let watched = &context.options.namespaces;
+    if !(watched.is_empty() || watched.contains(&key.0)) {
+        let why = format!(
+            "WazzupAccount {} is in namespace {}, which this operator does not watch (--namespace): name one of a watched namespace in spec.accountRef of a new object",
+            key.1, key.0
+        );
+        return Account::Trouble(AccountTrouble::NotFound, why);
+    }
     let Some(account) = context.caches.account(&key) else {
         // An account that the watch does not show may just have been made: then it wakes its channels.
         return match within(api::<WazzupAccount>(&context.client, &key.0).get_metadata_opt(&key.1)).await {
@@ -285,12 +311,13 @@ fn waits_for_password(seen: &Seen) -> bool {
 
 /// A label watch hides a foreign object that has the sink's name; asked for only while a QR is due.
 async fn find_hidden_sink(context: &Context, channel: &WazzupChannel, seen: &Seen, wish: &Wish) -> Sink {
-    let due = seen.sink == Sink::Absent
-        && matches!(wish.transport.login(), Login::Qr | Login::Iframe)
-        && !seen.object.deleting
-        && seen
-            .remote_channel()
-            .is_some_and(|remote| remote.status != Some(crate::model::Status::Active));
+    let waits = match (seen.remote_channel(), wish.transport.login()) {
+        (Some(remote), Login::Qr | Login::Iframe) => remote.status != Some(crate::model::Status::Active),
+        // Its link comes before its channel.
+        (None, Login::Iframe) => seen.channel_id().is_none(),
+        (Some(_) | None, Login::Secret { .. } | Login::Link) | (None, Login::Qr) => false,
+    };
+    let due = seen.sink == Sink::Absent && waits && !seen.object.deleting;
     if !due {
         return seen.sink.clone();
     }

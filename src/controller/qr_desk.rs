@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -45,6 +48,8 @@ pub(super) struct QrDesk {
     metrics: Arc<Metrics>,
     lines: Mutex<HashMap<ChannelId, Arc<Line>>>,
     early: Mutex<HashMap<ChannelId, (Instant, Key, QrPayload)>>,
+    /// Replays under way.
+    replaying: AtomicUsize,
 }
 
 /// What is known of one channel's QR codes.
@@ -74,16 +79,21 @@ impl QrDesk {
             metrics,
             lines: Mutex::default(),
             early: Mutex::default(),
+            replaying: AtomicUsize::new(0),
         }
     }
 
     /// Takes a QR that came under the URL of `account`.
-    pub(super) async fn deliver(&self, account: &Key, id: &ChannelId, payload: QrPayload) -> Delivery {
-        let owner = self.claims.owner(id).and_then(|key| self.caches.channel(&key));
-        if let Some(channel) = owner {
+    pub(super) async fn deliver(self: &Arc<Self>, account: &Key, id: &ChannelId, payload: QrPayload) -> Delivery {
+        let owner = || self.claims.owner(id).and_then(|key| self.caches.channel(&key));
+        if let Some(channel) = owner() {
             return self.show(account, &channel, id, payload).await;
         }
         self.keep_early(account, id, payload);
+        // It may have been claimed between the two.
+        if let Some(channel) = owner() {
+            self.replay(&channel, id);
+        }
         Delivery::Done
     }
 
@@ -95,12 +105,16 @@ impl QrDesk {
         if since.elapsed() > EARLY {
             return;
         }
+        self.replaying.fetch_add(1, Ordering::AcqRel);
         let (desk, channel, id) = (self.clone(), channel.clone(), id.clone());
         #[allow(
             clippy::let_underscore_future,
             reason = "a replay that fails is a lost event, which the planner mends"
         )]
-        let _ = tokio::spawn(async move { desk.show(&account, &channel, &id, payload).await });
+        let _ = tokio::spawn(async move {
+            desk.show(&account, &channel, &id, payload).await;
+            desk.replaying.fetch_sub(1, Ordering::AcqRel);
+        });
     }
 
     fn keep_early(&self, account: &Key, id: &ChannelId, payload: QrPayload) {
@@ -110,6 +124,19 @@ impl QrDesk {
         if newer && (early.len() < EARLY_KEPT || early.contains_key(id)) {
             early.insert(id.clone(), (clock::instant(), account.clone(), payload));
         }
+    }
+
+    /// Whether no QR is held for a create that is under way, and none is just being shown that was.
+    pub(super) fn settled(&self) -> bool {
+        let accounts: Vec<Key> = {
+            let early = lock(&self.early);
+            let waiting = early.values().filter(|(since, ..)| since.elapsed() <= EARLY);
+            waiting.map(|(_, account, _)| account.clone()).collect()
+        };
+        let open = accounts
+            .iter()
+            .any(|account| !self.claims.unresolved(account).is_empty());
+        !open && self.replaying.load(Ordering::Acquire) == 0
     }
 
     fn line(&self, id: &ChannelId) -> Arc<Line> {

@@ -12,12 +12,13 @@ use super::{
     caches::{Caches, key_of},
     census, channel,
     claims::Claims,
-    context::{Context, Marks, Options},
+    context::{Conflicts, Context, Marks, Options},
     desk::Desks,
     hub::Hub,
     inbox::Receiver,
     lanes::Lanes,
     partners::Partners,
+    pokes::Pokes,
     qr_desk::QrDesk,
     queue::Queue,
     slots::Slots,
@@ -27,7 +28,7 @@ use crate::{
     api::{WazzupAccount, WazzupChannel},
     cluster::events::Announcer,
     health::{self, Health},
-    leader::{Elector, Fence},
+    leader::{Elector, Fence, Terms},
     metrics::Metrics,
     plan::Timing,
     wazzup::HttpClient,
@@ -36,6 +37,9 @@ use crate::{
 
 /// How long what is in flight may take to end: longer than any call to Wazzup.
 const GRACE: Duration = Duration::from_secs(27);
+
+/// How long a replica that is to end waits for the channels of QR codes that it holds.
+const SETTLE: Duration = Duration::from_secs(10);
 
 /// Why the operator ended.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +101,9 @@ pub async fn run(client: kube::Client, options: Options, stop: CancellationToken
     health.ready();
     tracing::info!("ready");
     let led = lead(&context, client, &stop).await;
+    if led.is_ok() {
+        settle(&context).await;
+    }
     after.cancel();
     for task in [serving, receiver] {
         if tokio::time::timeout(Duration::from_secs(2), task).await.is_err() {
@@ -130,7 +137,13 @@ async fn lead(context: &Arc<Context>, client: kube::Client, stop: &CancellationT
         identity,
         ..
     } = &context.options;
-    let elector = Elector::new(client, leader_namespace, identity.clone(), context.fence.clone());
+    let mut elector = Elector::new(
+        client,
+        leader_namespace,
+        identity.clone(),
+        context.fence.clone(),
+        Terms::DEFAULT,
+    );
     if !elector.acquire(stop).await {
         return Ok(());
     }
@@ -142,14 +155,16 @@ async fn lead(context: &Arc<Context>, client: kube::Client, stop: &CancellationT
     }
     // The lease is kept until what is in flight has ended.
     let ended = CancellationToken::new();
-    let keeping = elector.keep(&ended);
     let ending = async {
         end_controllers(context, controllers).await;
         ended.cancel();
     };
-    let (kept, ()) = tokio::join!(keeping, ending);
+    let (kept, ()) = tokio::join!(elector.keep(&ended), ending);
+    if !kept {
+        return Err(RunError::LeaseLost);
+    }
     elector.release().await;
-    if kept { Ok(()) } else { Err(RunError::LeaseLost) }
+    Ok(())
 }
 
 fn build(
@@ -189,6 +204,7 @@ fn build(
     let _ = hub.shared.set((caches.clone(), qr.clone()));
     Ok(Context {
         announcer: Announcer::new(client.clone(), options.identity.clone()),
+        pokes: Arc::new(Pokes::new(client.clone(), caches.clone())),
         client,
         caches,
         claims,
@@ -198,6 +214,7 @@ fn build(
         partners: Partners::default(),
         qr,
         marks: Marks::default(),
+        conflicts: Conflicts::default(),
         hashes: HashCache::default(),
         channels,
         accounts,
@@ -253,7 +270,7 @@ fn start_controllers(context: &Arc<Context>) -> JoinSet<()> {
         let recalls = recalls.clone();
         let passes = applier(
             move |object: Arc<WazzupAccount>, context| Box::pin(account::reconcile(object, context, recalls.clone())),
-            |object, error, _| account::after_error(&object, error),
+            |object, error, context| account::after_error(&object, error, &context),
             context.clone(),
             scope.accounts.clone(),
             queue.map(Ok::<_, std::convert::Infallible>),
@@ -277,8 +294,22 @@ fn start_controllers(context: &Arc<Context>) -> JoinSet<()> {
     controllers
 }
 
+/// What was received is not lost with this replica: events that the leader is to be told, and QR codes that came before the
+/// answer to their create.
+async fn settle(context: &Context) {
+    let settled = async {
+        while !(context.pokes.settled() && context.qr.settled()) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    if tokio::time::timeout(SETTLE, settled).await.is_err() {
+        tracing::debug!("a QR whose channel nobody claims is left behind");
+    }
+}
+
 /// Starts nothing new and lets what is in flight end: a create that is cut has no known outcome.
 async fn end_controllers(context: &Context, mut controllers: JoinSet<()>) {
+    context.fence.wind_down();
     context.accounts.close();
     context.channels.close();
     context.slots.close();

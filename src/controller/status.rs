@@ -82,7 +82,8 @@ pub(super) async fn fetch(context: &Context, object: &WazzupChannel) -> Result<O
     Ok(fresh.filter(|fresh| fresh.uid() == object.uid()))
 }
 
-fn status(
+/// The status that an object gets, from the one that it had, what its plan remembers and what is said.
+pub fn status(
     object: &WazzupChannel,
     before: &WazzupChannelStatus,
     seen: &Seen,

@@ -14,7 +14,7 @@ use crate::{
 
 /// Parses the spec. The API server has refused most of what is wrong already; a manifest that a newer CRD let in is
 /// refused here.
-pub(super) fn wish(channel: &WazzupChannel, account_suspended: bool) -> Result<Wish, String> {
+pub fn wish(channel: &WazzupChannel, account_suspended: bool) -> Result<Wish, String> {
     let spec = &channel.spec;
     let transport = transport(spec.transport)?;
     let adopt = match &spec.channel_id {

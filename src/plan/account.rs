@@ -21,6 +21,10 @@ pub const EVENTS: [&str; 5] = [
     "channel.waba_tier_update",
 ];
 
+/// A status holds so many ids of rows, each of so many characters at most.
+const MOST_RECORDED: usize = 64;
+const LONGEST_RECORDED: usize = 128;
+
 /// Whether the rows have to be looked at in this pass, apart from the regular verification.
 pub fn needs_rows(deleting: bool, mode: WebhookMode, has_url: bool, known_rows: usize) -> bool {
     match mode {
@@ -197,6 +201,14 @@ fn ours<'a>(seen: &AccountSeen, rows: &'a [Row]) -> Vec<&'a Row> {
         .collect()
 }
 
+/// What the status records of our rows. What it cannot hold is found again under our own path; a status that the API server
+/// refuses would say nothing at all.
+fn recorded(ours: &[&Row]) -> Vec<String> {
+    let ids = ours.iter().map(|row| &row.id);
+    let fit = ids.filter(|id| id.chars().count() <= LONGEST_RECORDED);
+    fit.take(MOST_RECORDED).cloned().collect()
+}
+
 /// The subscription's part of a plan: what channels are told, and the condition (`None` for both: as before).
 fn subscription(seen: &AccountSeen, wish: AccountWish, plan: &mut AccountPlan) -> (Option<Webhooks>, Option<Fact>) {
     match wish.mode {
@@ -261,7 +273,7 @@ fn managed(
         .filter(|row| !kept.contains(&row.id))
         .map(|row| row.id.clone())
         .collect();
-    plan.rows = Some(ours.iter().map(|row| row.id.clone()).collect());
+    plan.rows = Some(recorded(&ours));
     if !missing.is_empty() {
         if wish.suspend {
             let why = "suspended: the subscription is incomplete and is left so";
@@ -292,8 +304,9 @@ fn managed(
 /// Rows from a time when the operator managed the subscription go.
 fn withdraw(seen: &AccountSeen, wish: AccountWish, plan: &mut AccountPlan) {
     if let Rows::Listed(rows) = &seen.rows {
-        let ids: Vec<String> = ours(seen, rows).iter().map(|row| row.id.clone()).collect();
-        plan.rows = Some(ids.clone());
+        let ours = ours(seen, rows);
+        let ids: Vec<String> = ours.iter().map(|row| row.id.clone()).collect();
+        plan.rows = Some(recorded(&ours));
         if !ids.is_empty() && !wish.suspend {
             plan.call = Some(AccountCall::Unsubscribe(ids));
             plan.again = Some(Duration::ZERO);
@@ -309,10 +322,11 @@ fn goodbye(seen: &AccountSeen) -> AccountPlan {
     if !seen.finalizer {
         return quiet();
     }
-    if !seen.dependents.is_empty() {
+    if let Some(first) = seen.dependents.first() {
+        let (namespace, name) = first.split_once('/').unwrap_or(("NAMESPACE", first));
         let names = seen.dependents.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
         let why = format!(
-            "{} channel(s) still use this account, and it waits for them: {names}; delete them first (kubectl delete wazzupchannel), or leave them at Wazzup: annotate them with wazzup24.com/abandon=true",
+            "{} channel(s) still use this account, and it waits for them: {names}; delete them first: kubectl -n {namespace} delete wazzupchannel {name} ; to leave a channel at Wazzup, before or while its object is being deleted: kubectl -n {namespace} annotate --overwrite wazzupchannel {name} wazzup24.com/abandon=true",
             seen.dependents.len()
         );
         // What its channels may do does not change by its going.
@@ -340,7 +354,9 @@ fn goodbye(seen: &AccountSeen) -> AccountPlan {
         | (Token::Present, Rows::NotAsked | Rows::Failed(Fault::Denied { .. } | Fault::Missing { .. })) => release(),
         (Token::Pending, _) => quiet(),
         (Token::Unreached { fault, .. }, _) | (Token::Present, Rows::Failed(fault)) => {
-            let why = format!("the webhook subscription could not be removed yet: {fault}; it is tried again");
+            let why = format!(
+                "the webhook subscription could not be removed yet: {fault}; it is tried again; to let the account go without that, take its token away: delete the Secret that spec.auth names, or name one that does not exist"
+            );
             AccountPlan {
                 facts: Some(vec![
                     fact("Ready", Standing::False, "Unsubscribing", &why),

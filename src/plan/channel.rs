@@ -4,16 +4,23 @@ use super::{
     Account, AccountTrouble, Call, Claim, Management, Need, Note, Plan, Progress, Remote, RemoteById, Seen, Sink,
     Stall, Verdict, Wake, create,
     decision::{Idle, SinkOrder},
-    gone, goodbye, login, twins, words,
+    gone, goodbye, login, setback, twins, words,
 };
 use std::time::Duration;
 
 /// A refused token is looked at again this often, and whenever its Secret changes.
 const ACCOUNT_AGAIN: Duration = Duration::from_secs(600);
 
+/// Nobody tells when a foreign object of the sink's name is removed.
+const SINK_AGAIN: Duration = Duration::from_secs(30);
+
 /// Decides what to do about a channel. Total: every value of [`Seen`] has a plan, and the same value the same plan.
 pub fn plan(seen: &Seen) -> Plan {
-    let mut plan = ladder(seen);
+    let mut plan = setback::hold(seen, ladder(seen));
+    // A list that came is the look that was asked for, whatever it showed and whatever else is held back.
+    if matches!(seen.remote, Remote::Looked(_)) {
+        plan.memory.handled.sync.clone_from(&seen.object.requests.sync);
+    }
     twins::suspect(seen, &mut plan);
     if plan.sink == SinkOrder::Withdraw && matches!(seen.sink, Sink::Shown { .. }) {
         plan.memory.qr_closed_at = Some(seen.now);
@@ -43,8 +50,15 @@ fn ladder(seen: &Seen) -> Plan {
     }
     if seen.sink == Sink::Foreign {
         let (kind, name) = &wish.sink;
-        let why = format!("{kind} {name} exists and is not this channel's: remove it, or set another spec.qr.name");
-        return say(seen, Verdict::Stalled(Stall::QrSinkNameTaken, why), Wake::OnChange);
+        let why = format!(
+            "{kind} {name} exists and is not this channel's: remove it (kubectl -n {} delete {kind} {name}), or set another spec.qr.name",
+            seen.object.namespace
+        );
+        return say(
+            seen,
+            Verdict::Stalled(Stall::QrSinkNameTaken, why),
+            Wake::After(SINK_AGAIN),
+        );
     }
     let look = match &seen.remote {
         Remote::NotAsked => return say(seen, Verdict::Unsettled, Wake::LookAfter(Duration::ZERO)),

@@ -40,7 +40,7 @@ pub(super) fn create(seen: &Seen, wish: &Wish, look: &Look) -> Plan {
     }
     // Which of two new channels belongs to which link, nobody could tell.
     if matches!(wish.transport.login(), Login::Iframe) && look.other_intents > 0 {
-        let why = "another object's login link for this account is still open; one at a time, since the channel is found by being new";
+        let why = "another object's login link for this account is still open; one at a time, since the channel is found by being new; ACTION FollowLink shows whose: kubectl get wazzupchannels --all-namespaces";
         return Plan::say(
             seen.memory.clone(),
             Verdict::Waiting(Progress::Creating, why.to_owned()),

@@ -2,7 +2,10 @@
 
 use super::{
     Call, Memory, Need, Note, Plan, Progress, ReinitPolicy, Seen, Sink, SinkOrder, Supply, Verdict, Wake, Wish,
-    create::requested, gone, memory::RefusedCall, words,
+    create::{remaining, requested},
+    gone,
+    memory::RefusedCall,
+    words,
 };
 use crate::model::{Login, Reason, RemoteChannel, Status};
 
@@ -18,7 +21,6 @@ pub(super) fn plan(seen: &Seen, wish: &Wish, channel: &RemoteChannel) -> Plan {
         (None, Some(Status::Active)) => None,
         (None, _) => memory.url,
     };
-    memory.handled.sync.clone_from(&seen.object.requests.sync);
     // Of a login that a person makes, what is shown tells more than a lost answer would.
     if channel.status == Some(Status::Init) || !matches!(wish.transport.login(), Login::Secret { .. }) {
         memory.reinit_unanswered = None;
@@ -128,6 +130,7 @@ impl Pass<'_> {
                 Some(_) => return self.reinit(memory, "the credentials changed"),
             }
         }
+        memory.setback = None;
         Plan {
             sink: SinkOrder::Withdraw,
             ..Plan::say(memory, Verdict::Connected, Wake::OnChange)
@@ -230,6 +233,20 @@ impl Pass<'_> {
         if memory.link_at.is_some() {
             let what = words::follow_link_in_sink(self.seen, self.wish);
             return person(memory, Need::FollowLink, &what);
+        }
+        if let Some(refusal) = memory
+            .refusal
+            .clone()
+            .filter(|refusal| refusal.call == RefusedCall::Link)
+        {
+            let left = remaining(refusal.at, self.seen.timing.refused, self.seen.now);
+            if !left.is_zero() {
+                let what = words::link_refused(&self.seen.object, &refusal.words);
+                return Plan {
+                    wake: Wake::After(left),
+                    ..person(memory, Need::FollowLink, &what)
+                };
+            }
         }
         let verdict = Verdict::Waiting(Progress::Reinitializing, "a login link is being asked for".to_owned());
         let call = Some(Call::OpenLink(Some(self.channel.id.clone())));

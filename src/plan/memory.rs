@@ -38,6 +38,8 @@ pub struct Memory {
     pub url: Option<String>,
     /// What the service refused last.
     pub refusal: Option<Refusal>,
+    /// The last call, when it failed and left nothing behind that would hold the next one back.
+    pub setback: Option<Setback>,
     /// When the QR sink was last closed.
     pub qr_closed_at: Option<Timestamp>,
     /// A create that was repeated.
@@ -56,6 +58,17 @@ pub struct Refusal {
     /// When.
     pub at: Timestamp,
     /// The service's words.
+    pub words: String,
+}
+
+/// A call that failed. Every write of our own wakes a pass, so the pause before the next call is kept where writes are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setback {
+    /// When.
+    pub at: Timestamp,
+    /// How often in a row, as far as it matters.
+    pub in_a_row: u32,
+    /// What is told meanwhile.
     pub words: String,
 }
 

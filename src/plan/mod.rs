@@ -24,6 +24,7 @@ mod qr;
 pub mod reasons;
 mod report;
 mod seen;
+mod setback;
 mod settle;
 mod timing;
 pub mod token;
@@ -36,7 +37,7 @@ mod tests;
 pub use channel::plan;
 pub use check::broken_law;
 pub use decision::{Call, Need, Note, Plan, Progress, SinkOrder, Stall, Verdict, Wake};
-pub use memory::{Memory, Refusal, RefusedCall};
+pub use memory::{Memory, Refusal, RefusedCall, Setback};
 pub use qr::{QrRuling, rule_on_qr};
 pub use report::{Fact, Mirror, Report, Standing, internal_error, report};
 pub use seen::{
@@ -44,5 +45,5 @@ pub use seen::{
     ReadyWhen, ReinitPolicy, Remote, RemoteById, Requests, Seen, Sink, Supply, Webhooks, Wish,
 };
 pub use settle::{Answer, settle};
-pub use timing::Timing;
+pub use timing::{Timing, after_conflicts};
 pub use twins::{Repeated, watches};

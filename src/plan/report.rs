@@ -1,7 +1,8 @@
 //! What was seen and decided, as people and tools read it: conditions and the mirrored fields.
 
 use super::{
-    Need, Plan, Progress, ReadyWhen, Remote, Seen, Stall, Verdict, Wish, decision::Idle, reasons::of_a_channel as fact,
+    Account, AccountTrouble, Need, Plan, Progress, ReadyWhen, Remote, Seen, Stall, Verdict, Wish, decision::Idle,
+    reasons::of_a_channel as fact,
 };
 use crate::model::{Reason, RemoteChannel, Status};
 
@@ -99,7 +100,7 @@ pub fn internal_error(why: &str) -> Report {
 }
 
 fn facts(seen: &Seen, verdict: &Verdict) -> Vec<Fact> {
-    let synced = || fact("Synced", Standing::True, "Synced", "the last talk with Wazzup worked");
+    let synced = || synced(seen);
     match verdict {
         Verdict::Connected => vec![
             fact("Ready", Standing::True, "Connected", "the channel is active"),
@@ -128,7 +129,7 @@ fn facts(seen: &Seen, verdict: &Verdict) -> Vec<Fact> {
             let reason = need.as_str();
             vec![
                 ready(seen, reason, what),
-                fact("Connected", Standing::False, reason, what),
+                connected(seen, reason, what),
                 synced(),
                 fact("ActionRequired", Standing::True, reason, what),
             ]
@@ -137,7 +138,7 @@ fn facts(seen: &Seen, verdict: &Verdict) -> Vec<Fact> {
             let reason = stall.as_str();
             vec![
                 fact("Ready", Standing::False, reason, why),
-                fact("Connected", Standing::False, reason, why),
+                connected(seen, reason, why),
                 fact("Stalled", Standing::True, reason, why),
             ]
         }
@@ -145,7 +146,7 @@ fn facts(seen: &Seen, verdict: &Verdict) -> Vec<Fact> {
             let reason = Stall::Rejected.as_str();
             vec![
                 fact("Ready", Standing::False, reason, what),
-                fact("Connected", Standing::False, reason, what),
+                connected(seen, reason, what),
                 synced(),
                 fact("ActionRequired", Standing::True, Need::FixCredentials.as_str(), what),
                 fact("Stalled", Standing::True, reason, what),
@@ -161,13 +162,24 @@ fn facts(seen: &Seen, verdict: &Verdict) -> Vec<Fact> {
                 Idle::Suspended => ("Suspended", format!("suspended; without that the operator {would}")),
                 Idle::Observed => ("Observed", format!("only observed; otherwise the operator {would}")),
             };
-            vec![
-                ready(seen, reason, &why),
-                fact("Connected", Standing::False, reason, &why),
-                synced(),
-            ]
+            vec![ready(seen, reason, &why), connected(seen, reason, &why), synced()]
         }
         Verdict::Unsettled | Verdict::Gone(_) | Verdict::CannotLook { .. } => Vec::new(),
+    }
+}
+
+fn synced(seen: &Seen) -> Fact {
+    let without = |progress: Progress, why: &str| fact("Synced", Standing::False, progress.as_str(), why);
+    match &seen.account {
+        Account::Usable { .. } | Account::Pending => {
+            fact("Synced", Standing::True, "Synced", "the last talk with Wazzup worked")
+        }
+        Account::Trouble(AccountTrouble::NotFound, why) => without(Progress::AccountNotFound, why),
+        Account::Trouble(AccountTrouble::NotAllowed, why) => without(Progress::AccountNotAllowed, why),
+        Account::Trouble(AccountTrouble::NotAuthenticated | AccountTrouble::Invalid, why) => {
+            without(Progress::AccountNotAuthenticated, why)
+        }
+        Account::Trouble(AccountTrouble::OutOfReach, why) => fact("Synced", Standing::Unknown, "CannotLook", why),
     }
 }
 
@@ -201,6 +213,16 @@ fn ready(seen: &Seen, reason: &'static str, why: &str) -> Fact {
         )
     } else {
         fact("Ready", Standing::False, reason, why)
+    }
+}
+
+/// A channel may work while its manifest is wrong, a person is waited for or the operator holds still.
+fn connected(seen: &Seen, reason: &'static str, why: &str) -> Fact {
+    let active = |channel: &RemoteChannel| channel.status == Some(Status::Active);
+    if seen.remote_channel().is_some_and(active) {
+        fact("Connected", Standing::True, "Active", "the channel is active")
+    } else {
+        fact("Connected", Standing::False, reason, why)
     }
 }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Call, Memory, Need, Note, Plan, Progress, Refusal, RefusedCall, Seen, SinkOrder, Verdict, Wake, Wish, words,
+    Call, Memory, Need, Note, Plan, Progress, Refusal, RefusedCall, Seen, SinkOrder, Verdict, Wake, Wish, setback,
+    words,
 };
 use crate::model::{CreateOutcome, Fault, RemoteChannel};
 
@@ -29,7 +30,10 @@ const LOOK: Wake = Wake::LookAfter(Duration::ZERO);
 
 /// Turns an answer into what is left to write and say; the plan returned holds no call.
 pub fn settle(seen: &Seen, wish: &Wish, plan: &Plan, answer: &Answer) -> Plan {
-    let memory = plan.memory.clone();
+    let memory = Memory {
+        setback: None,
+        ..plan.memory.clone()
+    };
     match answer {
         Answer::Create(outcome) => created(seen, wish, memory, outcome),
         Answer::Reinit(result) => reinitialized(seen, wish, memory, result),
@@ -48,7 +52,7 @@ pub fn settle(seen: &Seen, wish: &Wish, plan: &Plan, answer: &Answer) -> Plan {
                 two_factor_hash: seen.memory.two_factor_hash.clone(),
                 ..memory
             };
-            trouble(unsent, Progress::Connecting, fault)
+            setback::after(seen, unsent, Progress::Connecting, fault)
         }
         Answer::PairingCode(Ok(())) => {
             let given = Memory {
@@ -84,16 +88,22 @@ pub fn settle(seen: &Seen, wish: &Wish, plan: &Plan, answer: &Answer) -> Plan {
                 Wake::OnChange,
             )
         }
-        Answer::Link(Err(fault @ Fault::Rejected { words, .. })) => {
+        Answer::Link(Err(Fault::Rejected { words, .. })) => {
             let refused = refuse(memory, seen, RefusedCall::Link, words);
+            let note = clear_if_creating(plan);
+            let verdict = if note.is_some() {
+                Verdict::Stalled(super::Stall::Rejected, format!("Wazzup refused the channel: {words}"))
+            } else {
+                Verdict::Person(Need::FollowLink, words::link_refused(&seen.object, words))
+            };
             Plan {
-                note: clear_if_creating(plan),
-                ..trouble(refused, Progress::BackingOff, fault)
+                note,
+                ..Plan::say(refused, verdict, LOOK)
             }
         }
         Answer::Link(Err(fault)) => Plan {
             note: clear_if_creating(plan),
-            ..trouble(memory, Progress::BackingOff, fault)
+            ..setback::after(seen, memory, Progress::BackingOff, fault)
         },
         Answer::Delete(result) => deleted(seen, memory, result),
     }
@@ -130,7 +140,7 @@ fn created(seen: &Seen, wish: &Wish, mut memory: Memory, outcome: &CreateOutcome
         // Where the token was refused, not the channel, the look that follows tells the account.
         CreateOutcome::Refused(fault @ Fault::Denied { .. }) | CreateOutcome::NotSent(fault) => Plan {
             note: Some(Note::ClearIntent),
-            ..trouble(memory, Progress::Creating, fault)
+            ..setback::after(seen, memory, Progress::Creating, fault)
         },
         CreateOutcome::Refused(fault) => {
             remember_credentials(seen, &mut memory);
@@ -181,16 +191,16 @@ fn reinitialized(seen: &Seen, wish: &Wish, memory: Memory, result: &Result<Optio
         }
         // It never left, or the token was refused: it does not count.
         Err(fault @ (Fault::NotSent { .. } | Fault::Throttled { .. } | Fault::Denied { .. })) => {
-            trouble(seen.memory.clone(), Progress::BackingOff, fault)
+            setback::after(seen, seen.memory.clone(), Progress::BackingOff, fault)
         }
         Err(fault @ Fault::Unclear { .. }) => {
             let memory = Memory {
                 reinit_unanswered: unanswered,
                 ..memory
             };
-            trouble(memory, Progress::Reinitializing, fault)
+            setback::after(seen, memory, Progress::Reinitializing, fault)
         }
-        Err(fault @ Fault::Missing { .. }) => trouble(memory, Progress::Reinitializing, fault),
+        Err(fault @ Fault::Missing { .. }) => setback::after(seen, memory, Progress::Reinitializing, fault),
     }
 }
 
@@ -233,22 +243,6 @@ fn deleted(seen: &Seen, memory: Memory, result: &Result<(), Fault>) -> Plan {
 
 fn after(memory: Memory, progress: Progress, what: &str) -> Plan {
     Plan::say(memory, Verdict::Waiting(progress, what.to_owned()), LOOK)
-}
-
-fn trouble(memory: Memory, progress: Progress, fault: &Fault) -> Plan {
-    let pause = match fault {
-        Fault::Throttled { retry_after } => retry_after.unwrap_or(Duration::from_secs(5)),
-        Fault::Denied { .. }
-        | Fault::Missing { .. }
-        | Fault::Rejected { .. }
-        | Fault::NotSent { .. }
-        | Fault::Unclear { .. } => Duration::from_secs(5),
-    };
-    Plan::say(
-        memory,
-        Verdict::Waiting(progress, fault.to_string()),
-        Wake::LookAfter(pause),
-    )
 }
 
 fn refuse(memory: Memory, seen: &Seen, call: RefusedCall, words: &str) -> Memory {

@@ -49,3 +49,12 @@ impl Default for Timing {
         Self::DEFAULT
     }
 }
+
+/// The pause after so many conflicts in a row. The first is tried again at once; when the next ones meet the same, what is
+/// known of the object is behind, and nothing but its watch brings it up (which wakes a pass at once).
+pub fn after_conflicts(in_a_row: u32) -> Duration {
+    let first = Duration::from_millis(50);
+    first
+        .saturating_mul(2_u32.saturating_pow(in_a_row.saturating_sub(1)))
+        .min(Duration::from_secs(5))
+}

@@ -52,8 +52,9 @@ pub(super) fn scan_qr(seen: &Seen, wish: &Wish) -> String {
 
 pub(super) fn follow_link_in_sink(seen: &Seen, wish: &Wish) -> String {
     format!(
-        "open the link in a browser and finish the login there: {}",
-        read_sink(&seen.object, wish, "link")
+        "open the link in a browser and finish the login there: {} ; a link that no longer works is replaced: {}",
+        read_sink(&seen.object, wish, "link"),
+        request_command(&seen.object, "reinit-requested-at")
     )
 }
 
@@ -68,6 +69,14 @@ pub(super) fn follow_url(object: &Object, url: Option<&String>) -> String {
     format!(
         "open the authorization link in a browser and finish the login there: kubectl -n {} get wazzupchannel {} -o jsonpath='{{.status.url}}'",
         object.namespace, object.name
+    )
+}
+
+/// Wazzup gave no link that would reconnect the channel.
+pub(super) fn link_refused(object: &Object, refusal: &str) -> String {
+    format!(
+        "Wazzup refused to give a login link: {refusal}; ask for one again: {}",
+        request_command(object, "reinit-requested-at")
     )
 }
 

@@ -2,7 +2,7 @@
 
 use std::{io::Cursor, panic::catch_unwind};
 
-use png::{ColorType, Decoder, Limits, Transformations};
+use png::{ColorType, Decoder, InterlaceInfo, Limits, Transformations, expand_interlaced_row};
 
 use super::Unpaintable;
 
@@ -16,9 +16,10 @@ pub(super) struct Grey {
     pixels: Vec<u8>,
 }
 
-/// Decodes a PNG of bounded size; whatever is broken in it is an error.
+/// Decodes a PNG of bounded size; whatever is broken in it is an error. Row by row: a few bytes may claim the largest
+/// picture, so no more of it is held than its grey pixels.
 pub(super) fn decode(bytes: &[u8]) -> Result<Grey, Unpaintable> {
-    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: 32 << 20 });
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: 4 << 20 });
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
@@ -27,18 +28,23 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Grey, Unpaintable> {
     if width > LONGEST_SIDE || height > LONGEST_SIDE {
         return Err(Unpaintable::TooManyPixels);
     }
-    let mut raw = vec![0; reader.output_buffer_size().ok_or(Unpaintable::TooManyPixels)?];
-    let frame = reader.next_frame(&mut raw).map_err(|_| Unpaintable::BrokenPng)?;
-    let samples = frame.color_type.samples();
-    let pixels = raw[..frame.buffer_size()]
-        .chunks_exact(samples)
-        .map(|pixel| brightness(frame.color_type, pixel))
-        .collect();
-    Ok(Grey {
-        width: frame.width as usize,
-        height: frame.height as usize,
-        pixels,
-    })
+    let (width, height) = (width as usize, height as usize);
+    let (color, _) = reader.output_color_type();
+    let mut pixels = vec![255; width * height];
+    let mut top = 0;
+    while let Some(row) = reader.next_interlaced_row().map_err(|_| Unpaintable::BrokenPng)? {
+        let samples = row.data().chunks_exact(color.samples());
+        let grey: Vec<u8> = samples.map(|pixel| brightness(color, pixel)).collect();
+        match row.interlace() {
+            InterlaceInfo::Null(_) => {
+                let line = pixels.iter_mut().skip(top).take(width);
+                line.zip(grey).for_each(|(pixel, grey)| *pixel = grey);
+                top += width;
+            }
+            InterlaceInfo::Adam7(place) => expand_interlaced_row(&mut pixels, width, &grey, place, 8),
+        }
+    }
+    Ok(Grey { width, height, pixels })
 }
 
 /// What is transparent is seen on white.

@@ -52,8 +52,79 @@ fn everything_that_would_lead_elsewhere_is_refused() {
         "http://[::1%25eth0]:9",
         "http://127.0.0.1",
         "http://10.0.0.1:8443",
+        "http://169.254.169.254",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[fd00:ec2::254]",
+        "https://[::ffff:169.254.169.254]",
+        "https://0251.0376.0251.0376",
+        "https://0xa9fea9fe",
+        "https://2852039166",
+        "https://kubernetes.default.svc",
+        "https://kubernetes.default.svc.cluster.local:443",
+        "https://10.0.0.1",
+        "http://0.0.0.0:8443",
+        "http://[::]:9",
+        "http://[0:0:0:0:0:0:0:1]:8443",
+        "http://127.0.0.1:8443@evil.example",
+        "http://evil.example:80@127.0.0.1:8443",
+        "http://127.0.0.1:8443%2f@evil.example",
+        "http://127.0.0.1:8443/../..//evil.example",
+        "http://127.0.0.1:8443\r\nHost: evil.example",
+        "http://127.0.0.1:8443\t",
+        "http://%31%32%37.0.0.1:8443",
+        "http://127.0.0.1:%38443",
+        "http://127.0.0.1:008443 ",
+        "http://\u{2460}27.0.0.1:8443",
+        "http://127\u{ff0e}0.0.1:8443",
+        "https://t\u{435}ch.wazzup24.com",
+        "https://xn--tch-8cd.wazzup24.com",
+        "https://tech.wazzup24.com.evil.example",
+        "https://eviltech.wazzup24.com",
+        "https://wazzup24.com",
+        "https:tech.wazzup24.com",
+        "https:/tech.wazzup24.com",
+        "//tech.wazzup24.com",
+        "https:///tech.wazzup24.com",
+        "file:///etc/passwd",
+        "gopher://127.0.0.1:8443/_GET",
+        "unix:///run/containerd.sock",
+        "javascript:alert(1)",
+        "data:text/plain,x",
+        "wss://tech.wazzup24.com",
     ] {
         assert!(ApiUrl::parse(hostile, &allowed()).is_err(), "{hostile:?}");
+    }
+}
+
+/// Where a request would go that is built from this text, by the rules of the client that sends it.
+fn destination(text: &str) -> Option<(String, u16)> {
+    let url = reqwest::Url::parse(text).ok()?;
+    Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(4_000))]
+
+    /// Two readers of one URL may differ, and that is where a host is smuggled past a list: whatever this one takes, the
+    /// other sends to the same listed place, and the text that is sent holds nothing else.
+    #[test]
+    fn what_is_taken_goes_to_a_listed_host_by_the_clients_own_reading(
+        scheme in proptest::sample::select(vec!["https://", "http://", "HTTPS://", "https:/", "https:", "ftp://", "//", " https://", "https://\t", "file://"]),
+        pieces in proptest::collection::vec(proptest::sample::select(vec![
+            "tech.wazzup24.com", "TECH.wazzup24.com", "127.0.0.1", "[::1]", "example.org", "evil.example", "169.254.169.254",
+            "kubernetes.default.svc", "localhost", "0x7f.1", "[::ffff:127.0.0.1]", "t\u{435}ch.wazzup24.com", "user:word", ":8443",
+            ":443", ":9", ":0", ":65536", ":", "@", "/", "//", "/..", "?", "#", "\\", ".", "%40", "%2e", "%00", "\r\n", "\t", " ", "\u{3002}",
+        ]), 1..5),
+    ) {
+        let text = format!("{scheme}{}", pieces.concat());
+        if let Ok(url) = ApiUrl::parse(&text, &allowed()) {
+            let listed = [("tech.wazzup24.com", 443), ("127.0.0.1", 8443), ("[::1]", 9), ("example.org", 8443)];
+            let place = destination(&url.to_string()).unwrap();
+            proptest::prop_assert!(listed.contains(&(place.0.as_str(), place.1)), "{text:?} goes to {place:?}");
+            proptest::prop_assert_eq!(destination(&text), Some(place), "{} is read in two ways", text);
+            let sent = reqwest::Url::parse(&format!("{url}/v2/channels")).unwrap();
+            proptest::prop_assert_eq!((sent.path(), sent.username(), sent.query()), ("/v2/channels", "", None));
+        }
     }
 }
 

@@ -134,20 +134,25 @@ fn add(item: &Value, words: &mut Vec<String>, depth: u8) {
     }
 }
 
-/// Words that are fit to be shown: what was sent is blotted out first, since a cut could leave half of it.
+/// Words that are fit to be shown: what was sent is blotted out before the cut, which could leave half of it, and after
+/// control characters became spaces, which could make it again.
 pub(super) fn words_of(raw: &str, hidden: &[Sensitive<String>]) -> String {
-    let mut words = raw.to_owned();
+    let mut words = spaced(raw);
     for secret in hidden.iter().filter(|secret| !secret.reveal().is_empty()) {
-        words = words.replace(secret.reveal().as_str(), "<redacted>");
+        words = words.replace(spaced(secret.reveal()).as_str(), "<redacted>");
     }
     tidy(&words, LONGEST_WORDS)
 }
 
 /// Without control characters, trimmed, at most so many characters.
 fn tidy(raw: &str, longest: usize) -> String {
-    let spaced = raw.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    let clean: String = spaced.collect();
-    clean.trim().chars().take(longest).collect()
+    spaced(raw).trim().chars().take(longest).collect()
+}
+
+fn spaced(raw: &str) -> String {
+    raw.chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect()
 }
 
 #[cfg(test)]
@@ -288,5 +293,10 @@ mod tests {
         let words = error_words(body.as_bytes(), &["canary".to_owned().into()]).unwrap();
         assert_eq!(words.chars().count(), 300);
         assert!(words.starts_with("токен <redacted> плох [31m  ж"));
+        let body = json!({"detail": "my\tpass\u{0}word"}).to_string();
+        for secret in ["my pass word", "my\tpass\nword"] {
+            let words = error_words(body.as_bytes(), &[secret.to_owned().into()]);
+            assert_eq!(words.as_deref(), Some("<redacted>"));
+        }
     }
 }

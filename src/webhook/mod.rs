@@ -1,11 +1,10 @@
 //! What Wazzup tells us by itself.
 //!
-//! Owns how a delivery is read (`parse`), received (`serve`, `connections`) and told from one that came before
+//! Owns how a delivery is read (`parse`), received (`serve`) and told from one that came before
 //! (`dedupe`). Must never decide what an event leads to, keep an event, log a path (it holds a token), or believe an
 //! event's word where the service can be asked: only the QR exists nowhere else.
 //! Next: the [`Inbox`] that takes the events; `qr` for what becomes of a QR payload.
 
-mod connections;
 mod dedupe;
 mod parse;
 mod serve;

@@ -19,11 +19,13 @@ use ring::hmac;
 use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 
 use super::{
-    connections,
     dedupe::Dedupe,
     parse::{Parsed, Skipped, parse},
 };
-use crate::model::{Sensitive, WebhookEvent};
+use crate::{
+    connections::{self, Bounds},
+    model::{Sensitive, WebhookEvent},
+};
 
 /// How a delivery was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,10 +90,8 @@ pub struct Limits {
     pub body: usize,
     /// Requests in flight, beyond which 503 is answered.
     pub in_flight: usize,
-    /// Connections, beyond which new ones wait.
-    pub connections: usize,
-    /// How long a request's head may take, and how long a connection may be idle.
-    pub head: Duration,
+    /// Connections.
+    pub connections: Bounds,
     /// How long a body may take.
     pub read: Duration,
     /// Deliveries remembered.
@@ -103,8 +103,12 @@ impl Default for Limits {
         Self {
             body: 1 << 20,
             in_flight: 64,
-            connections: 512,
-            head: Duration::from_secs(10),
+            connections: Bounds {
+                most: 512,
+                head: Duration::from_secs(10),
+                life: Duration::from_secs(300),
+                grace: Duration::from_secs(30),
+            },
             read: Duration::from_secs(10),
             remembered: 20_000,
         }
@@ -147,7 +151,7 @@ pub async fn serve_within<I: Inbox>(
         .route("/webhooks/{account_key}/{token}", any(answer::<I>))
         .fallback(stranger::<I>)
         .with_state(receiver);
-    connections::run(listener, router, limits.connections, limits.head, shutdown).await;
+    connections::run(listener, router, limits.connections, shutdown).await;
 }
 
 async fn stranger<I: Inbox>(State(receiver): State<Arc<Receiver<I>>>) -> StatusCode {

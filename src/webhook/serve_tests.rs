@@ -178,11 +178,11 @@ async fn a_body_over_the_cap_is_refused_whether_announced_or_not() {
 
 #[tokio::test]
 async fn who_dawdles_over_the_body_or_the_head_is_shown_out() {
-    let limits = Limits {
+    let mut limits = Limits {
         read: Duration::from_millis(50),
-        head: Duration::from_millis(50),
         ..Limits::default()
     };
+    limits.connections.head = Duration::from_millis(50);
     let stand = open(limits).await;
     let half = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 10\r\n\r\n{{");
     assert_eq!(stand.raw(half.as_bytes()).await, 408);

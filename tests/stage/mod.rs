@@ -5,11 +5,14 @@
 #![allow(unreachable_pub, reason = "a module of each test program")]
 #![allow(dead_code, reason = "each test program uses a part of the stage")]
 
+pub mod secrecy;
+
 use std::{
+    collections::BTreeSet,
     fs,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -34,6 +37,10 @@ pub struct Setting {
     pub interval: &'static str,
     /// Whether the operator knows its public URL.
     pub public_url: bool,
+    /// The operator's `RUST_LOG`.
+    pub log: &'static str,
+    /// Whether the operator watches all namespaces, as `kubectl apply -k deploy/` grants it, or this one alone.
+    pub everywhere: bool,
 }
 
 impl Default for Setting {
@@ -50,9 +57,14 @@ impl Default for Setting {
             webhook_mode: "Managed",
             interval: "10s",
             public_url: true,
+            log: "info,wazzup_operator=trace",
+            everywhere: false,
         }
     }
 }
+
+/// Where the base of deploy/ puts the operator.
+pub const SYSTEM: &str = "wazzup-system";
 
 pub struct Stage {
     pub plane: Arc<ControlPlane>,
@@ -64,6 +76,9 @@ pub struct Stage {
     webhook_port: u16,
     public_url: bool,
     pub log: PathBuf,
+    log_filter: &'static str,
+    everywhere: bool,
+    stored: Mutex<BTreeSet<String>>,
 }
 
 /// Installs the CRDs once.
@@ -114,11 +129,16 @@ impl Stage {
         })
         .await;
         simulator.with(|world, _| world.add_account(ACCOUNT, TOKEN));
+        let home = if setting.everywhere { SYSTEM } else { &namespace };
+        if setting.everywhere {
+            install(&plane);
+        } else {
+            grant(&plane, &namespace);
+        }
         let kubeconfig = plane
-            .kubeconfig_for_service_account(&namespace, "wazzup-operator")
+            .kubeconfig_for_service_account(home, "wazzup-operator")
             .await
             .unwrap();
-        grant(&plane, &namespace);
         let log = plane.folder().join(format!("{namespace}.log"));
         let mut stage = Self {
             plane,
@@ -130,12 +150,15 @@ impl Stage {
             webhook_port: free_port(),
             public_url: setting.public_url,
             log,
+            log_filter: setting.log,
+            everywhere: setting.everywhere,
+            stored: Mutex::default(),
         };
         stage.start_operator();
         stage
     }
 
-    /// Starts the operator's own program, watching this namespace alone, as a service account with the shipped rights.
+    /// Starts the operator's own program as a service account with the shipped rights.
     pub fn start_operator(&mut self) {
         let log = fs::OpenOptions::new()
             .create(true)
@@ -145,14 +168,18 @@ impl Stage {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wazzup-operator"));
         command
             .env("KUBECONFIG", &self.kubeconfig)
-            .env("RUST_LOG", "info,wazzup_operator=trace")
-            .args(["--namespace", &self.namespace, "--leader-namespace", &self.namespace])
+            .env("RUST_LOG", self.log_filter)
             .args(["--webhook-listen", &format!("127.0.0.1:{}", self.webhook_port)])
             .args(["--metrics-listen", "127.0.0.1:0"])
             .args(["--allowed-api-hosts", &self.simulator.host()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
+        if self.everywhere {
+            command.args(["--leader-namespace", SYSTEM]);
+        } else {
+            command.args(["--namespace", &self.namespace, "--leader-namespace", &self.namespace]);
+        }
         if self.public_url {
             command.args(["--webhook-url", &self.webhook_url()]);
         }
@@ -189,6 +216,9 @@ impl Stage {
 
     /// Makes or replaces a Secret's values.
     pub async fn secret(&self, name: &str, values: Value) {
+        let stored = values.as_object().into_iter().flatten();
+        let stored = stored.filter_map(|(_, value)| value.as_str().map(str::to_owned));
+        self.stored.lock().unwrap().extend(stored);
         let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values});
         self.secrets()
             .patch(name, &PatchParams::apply("story").force(), &Patch::Apply(secret))
@@ -367,30 +397,50 @@ impl Stage {
 }
 
 impl Drop for Stage {
+    /// Every story ends with a search for secrets; one that has failed already says so first.
     fn drop(&mut self) {
+        let failed = std::thread::panicking();
+        let ended = secrecy::Ended {
+            plane: &self.plane,
+            simulator: &self.simulator,
+            namespace: &self.namespace,
+            log: &self.log,
+            kubeconfig: &self.kubeconfig,
+            stored: std::mem::take(&mut *self.stored.lock().unwrap()),
+        };
+        let told = (!failed).then(|| ended.secrets_that_were_told());
         self.kill_operator();
+        assert_eq!(told.unwrap_or_default(), Vec::<String>::new(), "secrets were told");
     }
 }
 
-/// The rights that deploy/namespaced grants, bound in this namespace.
-pub fn grant(plane: &ControlPlane, namespace: &str) {
-    let role = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/namespaced/role.yaml")).unwrap();
+/// What `kubectl apply -k deploy/` installs.
+pub fn install(plane: &ControlPlane) {
     let applied = plane
-        .kubectl_with(&["-n", namespace, "apply", "-f", "-"], &role)
+        .kubectl(&["apply", "-k", concat!(env!("CARGO_MANIFEST_DIR"), "/deploy")])
+        .unwrap();
+    let told = String::from_utf8_lossy(&applied.stderr).into_owned();
+    assert!(applied.status.success() && told.is_empty(), "{told}");
+}
+
+/// The rights that deploy/namespaced grants, and those to the lease, bound in this namespace.
+pub fn grant(plane: &ControlPlane, namespace: &str) {
+    let watched = include_str!("../../deploy/namespaced/role.yaml");
+    // Of the file of the lease the Role alone: its binding is for another namespace.
+    let lease = include_str!("../../deploy/role.yaml").split("\n---").next().unwrap();
+    let mut manifests = vec![watched.to_owned(), lease.to_owned()];
+    for role in ["wazzup-operator", "wazzup-operator-leader"] {
+        let binding = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": role},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": "wazzup-operator", "namespace": namespace}],
+        });
+        manifests.push(binding.to_string());
+    }
+    let applied = plane
+        .kubectl_with(&["-n", namespace, "apply", "-f", "-"], &manifests.join("\n---\n"))
         .unwrap();
     assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
-    let bound = plane
-        .kubectl(&[
-            "-n",
-            namespace,
-            "create",
-            "rolebinding",
-            "wazzup-operator",
-            "--role=wazzup-operator",
-            &format!("--serviceaccount={namespace}:wazzup-operator"),
-        ])
-        .unwrap();
-    assert!(bound.status.success(), "{}", String::from_utf8_lossy(&bound.stderr));
 }
 
 /// Reads a QR picture as a phone would.

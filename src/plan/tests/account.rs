@@ -275,6 +275,13 @@ fn an_account_waits_for_its_channels_then_takes_its_subscription_along() {
         lines(&waiting),
         ["Ready=False/WaitingForChannels", "Reconciling=True/WaitingForChannels"]
     );
+    let said = &waiting.facts.as_ref().unwrap()[0].message;
+    for command in [
+        "kubectl -n shops delete wazzupchannel a ",
+        "wazzupchannel a wazzup24.com/abandon=true",
+    ] {
+        assert!(said.contains(command), "{said}");
+    }
     assert_eq!((waiting.finalizer, waiting.call), (None, None));
     let unsubscribing = going(&|_| {});
     assert!(matches!(unsubscribing.call, Some(AccountCall::Unsubscribe(ref ids)) if ids.len() == EVENTS.len()));
@@ -462,4 +469,41 @@ fn an_account_that_goes_lets_its_channels_do_no_more_than_before() {
     assert!(plan.trouble.is_some());
     let plan = going(&|_| {});
     assert_eq!((plan.trouble, plan.finalizer, plan.call), (None, None, None));
+}
+
+#[test]
+fn no_more_rows_are_recorded_than_a_status_holds_and_all_of_them_are_removed() {
+    let long = Row {
+        id: "r".repeat(129),
+        ..row(0, EVENTS[0], URL)
+    };
+    let many: Vec<Row> = (0..100).map(|number| row(number, "old", URL)).chain([long]).collect();
+    for wished in [WebhookMode::Managed, WebhookMode::External] {
+        let rows = all_rows().into_iter().chain(many.clone()).collect();
+        let plan = with(|seen| {
+            mode(seen, wished);
+            seen.rows = Rows::Listed(rows);
+        });
+        let recorded = plan.rows.unwrap();
+        assert_eq!(recorded.len(), 64);
+        assert!(recorded.iter().all(|id| id.len() <= 128));
+        let Some(AccountCall::Unsubscribe(removed)) = plan.call else {
+            panic!("nothing is removed: {wished:?}")
+        };
+        assert!(removed.len() >= 96, "{removed:?}");
+        assert!(
+            removed.iter().any(|id| id.len() == 129),
+            "a long id is removed all the same"
+        );
+    }
+    let few = with(|seen| {
+        seen.rows = Rows::Listed(vec![
+            row(1, "old", URL),
+            Row {
+                id: "r".repeat(129),
+                ..row(2, "old", URL)
+            },
+        ])
+    });
+    assert_eq!(few.rows.unwrap(), ["row-1"]);
 }

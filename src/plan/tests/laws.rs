@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*};
 use super::super::{
     Account, AccountTrouble, Answer, Call, Claim, DeletionPolicy, ExternalDeletionPolicy, Intent, Kind, Look,
     Management, Memory, Note, Plan, ReadyWhen, Refusal, RefusedCall, ReinitPolicy, Remote, RemoteById, Repeated,
-    Requests, Seen, Sink, SinkOrder, Supply, Verdict, Wake, Webhooks, Wish, broken_law, plan, settle,
+    Requests, Seen, Setback, Sink, SinkOrder, Supply, Verdict, Wake, Webhooks, Wish, broken_law, plan, settle,
 };
 use super::stage::{at, fresh, id, known, remote, wish, written};
 use crate::model::{ChannelId, CreateOutcome, Fault, NotSent, Phone, RemoteChannel, Transport};
@@ -161,6 +161,11 @@ impl Tape {
                 at: tape.time(),
                 words: "words".into(),
             }),
+            setback: self.maybe(|tape| Setback {
+                at: tape.time(),
+                in_a_row: tape.pick(&[0, 1, 7, u32::MAX]),
+                words: "words".into(),
+            }),
             qr_closed_at: self.maybe(Self::time),
             repeated: self.maybe(|tape| Repeated {
                 at: tape.time(),
@@ -288,8 +293,14 @@ fn tape() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 128)
 }
 
+/// Worlds for each law; `LAW_CASES` says another number where the tests run a thousand times over (`make mutants`).
+fn cases() -> u32 {
+    let asked = std::env::var("LAW_CASES").ok();
+    asked.map_or(20_000, |asked| asked.parse().expect("LAW_CASES is a number"))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_plan_is_lawful_and_the_same_world_has_the_same_plan(tape in tape()) {

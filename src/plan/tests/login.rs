@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::super::{
-    Account, Answer, Call, Need, Plan, Refusal, RefusedCall, ReinitPolicy, Remote, Seen, Sink, SinkOrder, Supply, Wake,
-    Webhooks, settle,
+    Account, Answer, Call, Management, Need, Plan, Refusal, RefusedCall, ReinitPolicy, Remote, RemoteById, Seen, Sink,
+    SinkOrder, Supply, Wake, Webhooks, settle,
 };
-use super::stage::{after, at, gist, id, known, looked, need, planned, told, wished, words, written};
+use super::stage::{after, at, fresh, gist, id, known, looked, need, planned, told, unclear, wished, words, written};
 use crate::model::{Fault, Login, Phone, Transport};
 
 const QR: [Transport; 4] = [Transport::Whatsapp, Transport::Tgapi, Transport::Viber, Transport::Max];
@@ -486,5 +486,29 @@ fn every_transport_has_exactly_one_way_in() {
     for transport in Transport::ALL {
         let secret = matches!(transport.login(), Login::Secret { .. });
         assert_eq!(secret, !transport.credential_keys().is_empty(), "{transport}");
+    }
+}
+
+#[test]
+fn a_look_that_was_asked_for_is_echoed_whatever_it_showed() {
+    let mut gone = known(Transport::Telegram, "active", None);
+    looked(&mut gone).mine = None;
+    looked(&mut gone).by_id = RemoteById::Missing;
+    gone.memory.loss_believed = true;
+    let mut observed = known(Transport::Telegram, "disabled", Some("unauthorized"));
+    wished(&mut observed).management = Management::Observe;
+    let mut keyless = fresh(Transport::Telegram);
+    keyless.credentials = Supply::Missing("Secret bot".into());
+    let mut taken = known(Transport::Whatsapp, "init", Some("qr"));
+    taken.sink = Sink::Foreign;
+    for mut seen in [gone, observed, keyless, taken, unclear(Transport::Telegram, 5)] {
+        seen.object.requests.sync = Some("now".into());
+        let plan = planned(&seen);
+        assert_eq!(plan.memory.handled.sync.as_deref(), Some("now"), "{plan:?}");
+        seen.remote = Remote::Hidden {
+            fault: Fault::Unclear { why: "timeout".into() },
+            in_a_row: 1,
+        };
+        assert_eq!(planned(&seen).memory.handled.sync, None, "nobody has looked");
     }
 }

@@ -1,8 +1,8 @@
 //! What people and tools read.
 
 use super::super::{
-    Memory, Mirror, Need, Plan, Progress, ReadyWhen, Remote, Report, Seen, Stall, Standing, Verdict, Wake,
-    decision::Idle, report,
+    Account, AccountTrouble, Memory, Mirror, Need, Plan, Progress, ReadyWhen, Remote, Report, Seen, Stall, Standing,
+    Verdict, Wake, decision::Idle, report,
 };
 use super::stage::{fresh, known, look, planned, wished};
 use crate::model::Transport;
@@ -64,7 +64,7 @@ fn every_verdict_says_ready_once_and_never_both_reconciling_and_stalled() {
 
 #[test]
 fn conditions_by_verdict() {
-    let seen = known(Transport::Telegram, "active", None);
+    let seen = known(Transport::Telegram, "disabled", Some("unauthorized"));
     let rows = [
         (
             Verdict::Connected,
@@ -199,4 +199,46 @@ fn a_defect_is_said_and_leaves_standing_what_was_said_before() {
     );
     assert!(said.keep_others && !said.observed && said.mirror.is_none());
     assert!(said.facts[0].message.contains("the pass panicked"));
+}
+
+#[test]
+fn a_channel_that_works_is_connected_whatever_else_is_waited_for() {
+    let seen = known(Transport::Telegram, "active", None);
+    for verdict in [
+        Verdict::Person(Need::FixCredentials, "w".into()),
+        Verdict::RefusedCredentials("w".into()),
+        Verdict::Stalled(Stall::InvalidSpec, "w".into()),
+        Verdict::Idle(Idle::Suspended, "w".into()),
+        Verdict::Idle(Idle::Observed, "w".into()),
+    ] {
+        let said = lines(&told(&seen, verdict.clone()));
+        assert!(
+            said.contains(&"Connected=True/Active".to_owned()),
+            "{verdict:?}: {said:?}"
+        );
+        assert!(said[0].starts_with("Ready=False/"), "{verdict:?}: {said:?}");
+    }
+    let reinit = lines(&told(&seen, Verdict::Waiting(Progress::Reinitializing, "w".into())));
+    assert!(
+        reinit.contains(&"Connected=False/Reinitializing".to_owned()),
+        "{reinit:?}"
+    );
+}
+
+#[test]
+fn a_deletion_that_waits_for_its_account_does_not_say_that_wazzup_was_talked_to() {
+    let mut seen = known(Transport::Telegram, "active", None);
+    seen.object.deleting = true;
+    seen.remote = Remote::NotAsked;
+    for (trouble, expected) in [
+        (AccountTrouble::NotAuthenticated, "Synced=False/AccountNotAuthenticated"),
+        (AccountTrouble::Invalid, "Synced=False/AccountNotAuthenticated"),
+        (AccountTrouble::NotFound, "Synced=False/AccountNotFound"),
+        (AccountTrouble::NotAllowed, "Synced=False/AccountNotAllowed"),
+        (AccountTrouble::OutOfReach, "Synced=Unknown/CannotLook"),
+    ] {
+        seen.account = Account::Trouble(trouble, "w".into());
+        let said = lines(&report(&seen, &planned(&seen)));
+        assert!(said.contains(&expected.to_owned()), "{trouble:?}: {said:?}");
+    }
 }

@@ -177,9 +177,13 @@ fn a_link_is_shown_and_an_intent_for_one_that_never_came_goes() {
     let shown = settled(&seen, &Answer::Link(Ok(())));
     assert_eq!(gist(&shown), "FollowLink");
     assert_eq!(shown.memory.link_at, Some(seen.now));
-    for fault in [rejected(), not_sent(), unclear()] {
+    for (fault, said) in [
+        (rejected(), "clear, Stalled/Rejected"),
+        (not_sent(), "clear, BackingOff"),
+        (unclear(), "clear, BackingOff"),
+    ] {
         let none = settled(&seen, &Answer::Link(Err(fault)));
-        assert_eq!(gist(&none), "clear, BackingOff");
+        assert_eq!(gist(&none), said);
         assert_eq!(none.memory.link_at, None);
     }
     let again = known(Transport::Vk, "disabled", Some("unauthorized"));

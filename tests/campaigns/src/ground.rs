@@ -24,20 +24,32 @@ impl Ground {
     pub fn find(operator: &Path) -> Self {
         static READY: std::sync::OnceLock<()> = std::sync::OnceLock::new();
         let plane = ControlPlane::shared();
-        READY.get_or_init(|| {
-            let crds = format!("{ROOT}/crds");
-            for arguments in [
-                &["apply", "-f", &crds][..],
-                &["wait", "--for=condition=Established", "--timeout=60s", "-f", &crds][..],
-            ] {
-                let ran = plane.kubectl(arguments).unwrap();
-                assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-            }
-        });
+        READY.get_or_init(|| install(&plane));
         assert!(operator.is_file(), "{} was not built", operator.display());
         Self {
             plane,
             operator: operator.to_owned(),
         }
+    }
+
+    /// A control plane of its own, for what would harm everybody on a shared one. Blocks while it starts.
+    pub fn own(operator: &Path) -> Self {
+        let plane = Arc::new(ControlPlane::start().unwrap());
+        install(&plane);
+        Self {
+            plane,
+            operator: operator.to_owned(),
+        }
+    }
+}
+
+fn install(plane: &ControlPlane) {
+    let crds = format!("{ROOT}/crds");
+    for arguments in [
+        &["apply", "-f", &crds][..],
+        &["wait", "--for=condition=Established", "--timeout=60s", "-f", &crds][..],
+    ] {
+        let ran = plane.kubectl(arguments).unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     }
 }

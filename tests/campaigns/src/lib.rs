@@ -1,8 +1,9 @@
 //! Fault campaigns: the operator's own program, unchanged, between two proxies that record and harm what passes.
 //!
 //! `ground` is a control plane with the CRDs; `life` one namespace with a service, the proxies and one or more replicas;
-//! `proxy` records every message and does to it what a rule says; `operator` is a process that can be killed or stopped;
-//! `flow` plays what people do with one object and `crowd` with many; `oracle` judges what is left; `cell` is one run with a verdict, `runner` runs many of them
+//! `front` is the address of all replicas; `proxy` records every message and does to it what a rule says; `operator` is a
+//! process that can be killed or stopped; `flow` plays what people do with one object and `crowd` with many; `oracle`
+//! judges what is left; `cell` is one run with a verdict, `runner` runs many of them
 //! and prints the table; `campaign` has one file for each campaign. Must never be linked into the operator.
 
 #![allow(
@@ -21,6 +22,7 @@ pub mod cell;
 pub mod chance;
 pub mod crowd;
 pub mod flow;
+pub mod front;
 pub mod ground;
 pub mod life;
 pub mod operator;
@@ -31,6 +33,7 @@ pub mod runner;
 pub use cell::{Cell, Outcome};
 pub use chance::Chance;
 pub use flow::Flow;
+pub use front::Front;
 pub use ground::Ground;
 pub use life::{Life, Setting};
 pub use proxy::{Fault, Moment, Rule, Side, Wire};

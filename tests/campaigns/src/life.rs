@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use wazzup_operator::api::{WazzupAccount, WazzupChannel, WazzupChannelStatus, condition};
 use wazzup_simulator::{Dialect, Options, Simulator, Timings, world::Channel};
 
-use crate::{Ground, Wire, ground::ROOT, operator::Replica};
+use crate::{Front, Ground, Wire, ground::ROOT, operator::Replica};
 
 /// Longer than the grace before a create is repeated, and than any pause of a flow.
 pub const PATIENCE: Duration = Duration::from_secs(240);
@@ -44,6 +44,13 @@ pub struct Setting {
     pub leader_elect: bool,
     /// The operator's log filter.
     pub log: &'static str,
+    /// How long a wait lasts at most.
+    pub patience: Duration,
+    /// Whether the rights are those of deploy/clusterrole.yaml, held by a service account of another namespace: they outlive
+    /// the namespace, and reach to kinds and namespaces.
+    pub cluster_rights: bool,
+    /// Hosts besides the service's that the operator may ask, joined by commas.
+    pub more_hosts: String,
 }
 
 impl Default for Setting {
@@ -60,6 +67,9 @@ impl Default for Setting {
             replicas: 1,
             leader_elect: false,
             log: "info,wazzup_operator=debug",
+            patience: PATIENCE,
+            cluster_rights: false,
+            more_hosts: String::new(),
         }
     }
 }
@@ -70,6 +80,8 @@ struct Seat {
     webhook_port: u16,
     metrics_port: u16,
     log: PathBuf,
+    /// Whether it is left as it is when it has ended.
+    retired: std::sync::atomic::AtomicBool,
 }
 
 /// One life. Its operators end with it.
@@ -84,9 +96,12 @@ pub struct Life {
     pub wire: Wire,
     /// The service's address as the operator knows it.
     pub wazzup: String,
+    /// The proxy's own host, whatever `wazzup` is changed to.
+    proxy: String,
     setting: Setting,
     program: PathBuf,
     seats: Vec<Seat>,
+    front: Option<Front>,
     starts: std::sync::atomic::AtomicUsize,
 }
 
@@ -125,16 +140,20 @@ impl Life {
         })
         .await;
         simulator.with(|world, _| world.add_account(ACCOUNT, TOKEN));
-        grant(&client, &namespace).await;
+        let home = if setting.cluster_rights {
+            let home = plane.namespace("home").await.unwrap();
+            grant_everywhere(ground, &home).await;
+            home
+        } else {
+            grant(&client, &namespace).await;
+            namespace.clone()
+        };
         let wire = Wire::default();
         let wazzup = wire.before_wazzup(simulator.url()).await;
         let mut seats = Vec::new();
         for _ in 0..setting.replicas {
             let number = wire.add(Replica::default());
-            let rights = patiently("rights", || {
-                plane.client_for_service_account(&namespace, "wazzup-operator")
-            })
-            .await;
+            let rights = patiently("rights", || plane.client_for_service_account(&home, "wazzup-operator")).await;
             let url = wire.before_kubernetes(rights, number).await;
             let kubeconfig = plane.folder().join(format!("kubeconfig-{namespace}-{number}"));
             std::fs::write(&kubeconfig, kubeconfig_text(&url, &namespace)).unwrap();
@@ -143,6 +162,7 @@ impl Life {
                 webhook_port: free_port(),
                 metrics_port: free_port(),
                 log: plane.folder().join(format!("{namespace}-{number}.log")),
+                retired: std::sync::atomic::AtomicBool::new(false),
             });
         }
         Self {
@@ -150,9 +170,11 @@ impl Life {
             namespace,
             simulator,
             wire,
+            proxy: wazzup.trim_start_matches("http://").to_owned(),
             wazzup,
             setting,
             program: ground.operator.clone(),
+            front: front_of(&seats).await,
             seats,
             starts: std::sync::atomic::AtomicUsize::new(0),
         }
@@ -181,10 +203,9 @@ impl Life {
             .args(["--namespace", &self.namespace, "--leader-namespace", &self.namespace])
             .args(["--leader-elect", &self.setting.leader_elect.to_string()])
             .args(["--webhook-listen", &format!("127.0.0.1:{}", seat.webhook_port)])
-            // The service in front of the replicas is the first that lives: their shared address.
-            .args(["--webhook-url", &self.webhook_url(0)])
+            .args(["--webhook-url", &self.public_url()])
             .args(["--metrics-listen", &format!("127.0.0.1:{}", seat.metrics_port)])
-            .args(["--allowed-api-hosts", self.wazzup.trim_start_matches("http://")])
+            .args(["--allowed-api-hosts", &self.hosts()])
             .args(["--log-format", "text"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -194,13 +215,39 @@ impl Life {
         self.starts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
 
+    /// The hosts that the operator may ask: the proxy's, what stands in front of it, and what the setting adds.
+    fn hosts(&self) -> String {
+        let own = self.wazzup.split_once("://").map_or("", |(_, host)| host);
+        format!("{own},{},{}", self.proxy, self.setting.more_hosts)
+    }
+
     /// Starts again whatever ended, as a kubelet would. The last writes of the dead have landed by then: without an election
     /// nothing else keeps two processes apart, with one the lease does.
     pub fn tend(&self) {
         for (number, replica) in self.wire.replicas().iter().enumerate() {
-            if !replica.alive() && !self.wire.is_flying(number) {
+            let retired = self.seats[number].retired.load(std::sync::atomic::Ordering::Relaxed);
+            if !replica.alive() && !retired && !self.wire.is_flying(number) {
                 self.start_replica(number);
             }
+        }
+    }
+
+    /// Whether a replica is started again when it has ended; at first all are.
+    pub fn retire(&self, number: usize, retired: bool) {
+        let flag = &self.seats[number].retired;
+        flag.store(retired, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// What stands before several replicas.
+    pub fn front(&self) -> &Front {
+        self.front.as_ref().unwrap()
+    }
+
+    /// The address that the service is given.
+    fn public_url(&self) -> String {
+        match &self.front {
+            Some(front) => front.url().to_owned(),
+            None => self.webhook_url(0),
         }
     }
 
@@ -324,7 +371,7 @@ impl Life {
     pub async fn wait<F: Future<Output = Result<(), String>>>(&self, what: &str, look: impl Fn() -> F) {
         let what = format!("{what} in {}", self.namespace);
         let begun = Instant::now();
-        eventually(&what, PATIENCE, || {
+        eventually(&what, self.setting.patience, || {
             self.tend();
             let seen = look();
             async move {
@@ -415,21 +462,59 @@ async fn made<T>(create: impl Future<Output = Result<T, kube::Error>>) -> Result
     }
 }
 
-/// The rights that deploy/namespaced grants, bound in this namespace.
+/// Several replicas are reached at one address, a single one at its own.
+async fn front_of(seats: &[Seat]) -> Option<Front> {
+    if seats.len() < 2 {
+        return None;
+    }
+    let urls = seats
+        .iter()
+        .map(|seat| format!("http://127.0.0.1:{}", seat.webhook_port));
+    Some(Front::before(urls.collect()).await)
+}
+
+/// The rights that deploy/namespaced grants, and those to the lease, bound in this namespace.
 async fn grant(client: &Client, namespace: &str) {
-    let text = std::fs::read_to_string(format!("{ROOT}/deploy/namespaced/role.yaml")).unwrap();
-    let role: Role = serde_saphyr::from_str(&text).unwrap();
     let roles: Api<Role> = Api::namespaced(client.clone(), namespace);
-    let params = PostParams::default();
-    patiently("a Role", || made(roles.create(&params, &role))).await;
-    let binding: RoleBinding = serde_json::from_value(json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "wazzup-operator"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role.name_any()},
-        "subjects": [{"kind": "ServiceAccount", "name": "wazzup-operator", "namespace": namespace}],
-    }))
-    .unwrap();
     let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), namespace);
-    patiently("a RoleBinding", || made(bindings.create(&params, &binding))).await;
+    let params = PostParams::default();
+    for file in ["namespaced/role.yaml", "role.yaml"] {
+        let text = std::fs::read_to_string(format!("{ROOT}/deploy/{file}")).unwrap();
+        // Of the file of the lease the Role alone: its binding is for another namespace.
+        let role: Role = serde_saphyr::from_str(text.split("\n---").next().unwrap_or_default()).unwrap();
+        patiently("a Role", || made(roles.create(&params, &role))).await;
+        let binding: RoleBinding = serde_json::from_value(json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": role.name_any()},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role.name_any()},
+            "subjects": [{"kind": "ServiceAccount", "name": "wazzup-operator", "namespace": namespace}],
+        }))
+        .unwrap();
+        patiently("a RoleBinding", || made(bindings.create(&params, &binding))).await;
+    }
+}
+
+/// The rights that deploy/ grants everywhere, for the service account of this namespace.
+async fn grant_everywhere(ground: &Ground, home: &str) {
+    let plane = ground.plane.clone();
+    let home = home.to_owned();
+    let granting = tokio::task::spawn_blocking(move || {
+        let account = format!("--serviceaccount={home}:wazzup-operator");
+        let role = format!("{ROOT}/deploy/clusterrole.yaml");
+        for arguments in [
+            &["apply", "--server-side", "--force-conflicts", "-f", &role][..],
+            &[
+                "create",
+                "clusterrolebinding",
+                &home,
+                "--clusterrole=wazzup-operator",
+                &account,
+            ][..],
+        ] {
+            let ran = plane.kubectl(arguments).unwrap();
+            assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        }
+    });
+    granting.await.unwrap();
 }
 
 /// A kubeconfig that leads to a proxy, which knows the token.

@@ -39,15 +39,18 @@ fn tell_reaper(sign: char, pid: u32) {
 
 /// One replica's process. Clones are the same replica.
 #[derive(Clone, Default)]
-pub struct Replica(Arc<Mutex<Option<Child>>>);
+pub struct Replica(Arc<Mutex<(Option<Child>, Vec<ExitStatus>)>>);
 
 impl Replica {
     fn with<T>(&self, act: impl FnOnce(&mut Option<Child>) -> T) -> T {
-        act(&mut self.0.lock().unwrap())
+        act(&mut self.0.lock().unwrap().0)
     }
 
     /// Starts the program; one that runs is killed first.
     pub fn start(&self, mut command: Command) {
+        if let Some(ended) = self.ended() {
+            self.0.lock().unwrap().1.push(ended);
+        }
         self.kill();
         let started = command.spawn().unwrap();
         tell_reaper('+', started.id());
@@ -67,6 +70,12 @@ impl Replica {
     /// How it ended by itself, if it did.
     pub fn ended(&self) -> Option<ExitStatus> {
         self.with(|child| child.as_mut().and_then(|child| child.try_wait().ok().flatten()))
+    }
+
+    /// How it has ended by itself so far, every time.
+    pub fn ends(&self) -> Vec<ExitStatus> {
+        let before = self.0.lock().unwrap().1.clone();
+        before.into_iter().chain(self.ended()).collect()
     }
 
     /// Kills it as a machine's failure would.

@@ -1,6 +1,9 @@
 //! What must hold when a life comes to rest, whatever was done to it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use kube::{ResourceExt, api::ListParams};
 use wazzup_operator::api::{condition, names};
@@ -9,6 +12,11 @@ use crate::{Life, Side};
 
 /// How long nothing may be written when everything is at rest: longer than a list interval.
 const QUIET: Duration = Duration::from_secs(15);
+
+/// How long a call to the API server may be held.
+const LONGEST_CALL: Duration = Duration::from_secs(40);
+/// How often one thing may be asked for within such a time.
+const HAMMERED: [(Duration, usize); 2] = [(Duration::from_secs(1), 8), (Duration::from_secs(10), 25)];
 
 /// I1, I2: each channel at the service is held by exactly one object, each connected object holds one that lives, and
 /// no create is left open.
@@ -106,4 +114,52 @@ pub fn creates(life: &Life) -> usize {
         .iter()
         .filter(|message| message.side == Side::Wazzup && message.label == "POST /v2/channels")
         .count()
+}
+
+/// I7: no call is held longer than the operator's own deadline of 15 s, and what a loaded machine adds; a call that nobody
+/// gives up is held for 60 s.
+pub fn assert_calls_end(life: &Life) {
+    for message in life.wire.messages() {
+        let held = message.held.unwrap_or_default();
+        assert!(
+            message.side != Side::Kubernetes || held < LONGEST_CALL,
+            "{}: {} was held for {held:?}",
+            life.namespace,
+            message.label
+        );
+    }
+}
+
+/// Nothing is asked for again and again: of one call and path no more than so many begin within a second, and within ten.
+pub fn assert_nothing_hammered(life: &Life) {
+    let mut calls: BTreeMap<(String, String), Vec<Instant>> = BTreeMap::new();
+    for message in life.wire.messages() {
+        let path = message.path.split('?').next().unwrap_or_default().to_owned();
+        calls.entry((message.label, path)).or_default().push(message.at);
+    }
+    for ((label, path), times) in calls {
+        for (time, most) in HAMMERED {
+            let window = times.windows(most + 1).find(|window| window[most] - window[0] < time);
+            assert!(
+                window.is_none(),
+                "{}: more than {most} times {label} within {time:?}: {path}",
+                life.namespace
+            );
+        }
+    }
+}
+
+/// I1: before each create, since the one before, the intent was stored.
+pub fn assert_intent_before_create(life: &Life) {
+    let mut stored = false;
+    for message in life.wire.messages() {
+        match (message.side, message.label.as_str()) {
+            (Side::Kubernetes, "PATCH wazzupchannels") if message.status == Some(200) => stored = true,
+            (Side::Wazzup, "POST /v2/channels") => {
+                assert!(stored, "{}: a create without an intent", life.namespace);
+                stored = false;
+            }
+            _ => {}
+        }
+    }
 }

@@ -47,10 +47,7 @@ async fn main() -> ExitCode {
 
 async fn show(once: bool) -> Result<(), Failure> {
     let mut stage = Stage::raise().await?;
-    println!(
-        "\nTo look yourself, in another terminal:\n  export KUBECONFIG={}\n",
-        stage.kubeconfig().display()
-    );
+    println!("\nTo look yourself, in another terminal:\n{}\n", stage.exports());
     stage.apply_samples().await?;
     let mut person = Person::default();
     let mut table = Table::default();
@@ -81,7 +78,7 @@ async fn show(once: bool) -> Result<(), Failure> {
     println!(
         "Everything stays up until Ctrl-C. Try: kubectl get wazzup; kubectl describe wazzupchannel unpaid; kubectl delete wazzupchannel telegram"
     );
-    println!("  export KUBECONFIG={}", stage.kubeconfig().display());
+    println!("{}", stage.exports());
     let service = stage.service();
     println!("For an account of your own: spec.apiUrl: {service} ; the tokens and passwords of docs/ are valid there.");
     println!(

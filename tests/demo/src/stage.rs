@@ -147,8 +147,15 @@ impl Stage {
         Ok(listed.items)
     }
 
-    pub(crate) fn kubeconfig(&self) -> PathBuf {
-        self.plane.kubeconfig()
+    /// What to set in a terminal; the machine may have no kubectl of its own.
+    pub(crate) fn exports(&self) -> String {
+        let kubectl = self.plane.kubectl_path();
+        let folder = kubectl.parent().unwrap_or(Path::new("."));
+        format!(
+            "  export KUBECONFIG={}\n  export PATH=\"$PATH:{}\"   # kubectl, where there is none",
+            self.plane.kubeconfig().display(),
+            folder.display()
+        )
     }
 
     pub(crate) fn service(&self) -> String {

@@ -24,6 +24,8 @@ pub enum Effect {
     },
     /// It is done, but this is answered.
     StatusAfter(u16),
+    /// Nothing is done; the client is sent to this address.
+    Redirect(u16, String),
     /// An empty list.
     EmptyList,
     /// A list without channels younger than this.

@@ -226,7 +226,7 @@ async fn answer(
     let effect = strike(&mut lock(&shared.faults), &request.method, &request.path);
     let account = lock(&shared.world).account_of(request.authorization.as_deref(), shared.now());
     let done = match &effect {
-        Some(Effect::DropBefore | Effect::Status { .. }) => None,
+        Some(Effect::DropBefore | Effect::Status { .. } | Effect::Redirect(..)) => None,
         Some(
             Effect::DropAfter
             | Effect::Truncate
@@ -285,6 +285,11 @@ fn respond(shared: &Shared, effect: Option<Effect>, done: Option<Answer>) -> Opt
             }
             response.body(Body::from(body)).ok()
         }
+        Some(Effect::Redirect(code, to)) => Response::builder()
+            .status(code)
+            .header(header::LOCATION, to)
+            .body(Body::empty())
+            .ok(),
         Some(Effect::StatusAfter(code)) => Some(json_response(
             &Answer {
                 status: code,

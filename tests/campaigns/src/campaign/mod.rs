@@ -1,8 +1,16 @@
 //! One file for each campaign: each makes the cells that it is asked for. `ALL` is the list that `make campaigns` runs.
 
 pub mod crash;
+pub mod kubernetes;
+pub mod leadership;
+pub mod lifecycle;
 pub mod many;
+pub mod replicas;
+mod replicas_stories;
+pub mod service;
 pub mod storm;
+pub mod tenants;
+pub mod watches;
 
 use crate::{Cell, Ground};
 
@@ -26,6 +34,16 @@ pub const ALL: &[(&str, &str, Make)] = &[
         |ground, scale, _| Box::pin(crash::cells(ground, scale)),
     ),
     (
+        "C2",
+        "watches lag, lose, repeat, reorder, break off or tell of the past in each flow",
+        |ground, scale, seed| Box::pin(watches::cells(ground, scale, seed)),
+    ),
+    (
+        "C3k",
+        "the API server answers wrongly, late, half or not at all at each Kubernetes call of the flows",
+        |ground, scale, seed| Box::pin(kubernetes::cells(ground, scale, seed)),
+    ),
+    (
         "C1p",
         "the operator is killed around each step of each flow, and again around the next step after its restart",
         |ground, scale, _| Box::pin(crash::pairs(ground, scale)),
@@ -40,4 +58,39 @@ pub const ALL: &[(&str, &str, Make)] = &[
         "all faults on both sides by chance, then calm weather",
         |ground, scale, seed| Box::pin(async move { storm::cells(&ground, scale, seed) }),
     ),
+    (
+        "C6",
+        "two replicas: the leader stands still, is cut off, loses its lease, is replaced; events reach the other one",
+        |ground, scale, _| Box::pin(replicas::cells(ground, scale)),
+    ),
+    (
+        "C5",
+        "objects, Secrets, namespaces, kinds and channels come and go at the worst time",
+        |ground, scale, seed| Box::pin(lifecycle::cells(ground, scale, seed)),
+    ),
+    (
+        "C8",
+        "tenants flood what they share with bad, busy, large and many objects",
+        |ground, scale, _| Box::pin(tenants::cells(ground, scale)),
+    ),
+    (
+        "C3s",
+        "whatever can come of a call to the service, at every place where one is made",
+        |ground, scale, seed| Box::pin(service::cells(ground, scale, seed)),
+    ),
 ];
+
+/// So many of the cells, by seed: the same seed takes the same ones.
+pub fn sample(cells: Vec<Cell>, seed: u64, most: usize) -> Vec<Cell> {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut drawn: Vec<(u64, Cell)> = cells
+        .into_iter()
+        .map(|cell| {
+            let mut hasher = DefaultHasher::new();
+            (seed, cell.campaign, &cell.name).hash(&mut hasher);
+            (hasher.finish(), cell)
+        })
+        .collect();
+    drawn.sort_by_key(|(place, _)| *place);
+    drawn.into_iter().take(most).map(|(_, cell)| cell).collect()
+}

@@ -1,6 +1,9 @@
 //! What can happen to a message, and rules that say to which.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use super::{Side, watch::WatchFault};
 use crate::operator::Replica;
@@ -50,6 +53,22 @@ impl Reply {
     }
 }
 
+/// A place where an answer is kept, to be given again later as an older snapshot.
+#[derive(Debug, Clone, Default)]
+pub struct Shelf(Arc<Mutex<Option<Reply>>>);
+
+impl Shelf {
+    /// Keeps an answer; the first stays.
+    pub(super) fn put(&self, reply: &Reply) {
+        self.0.lock().unwrap().get_or_insert_with(|| reply.clone());
+    }
+
+    /// The answer that is kept.
+    pub(super) fn take(&self) -> Option<Reply> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
 /// What happens to a message.
 #[derive(Clone)]
 pub enum Fault {
@@ -79,6 +98,10 @@ pub enum Fault {
     Rewrite(Arc<dyn Fn(&mut Reply) + Send + Sync>),
     /// It arrives twice; the second answer is given.
     Replay,
+    /// Its answer is kept.
+    Keep(Shelf),
+    /// It never arrives; the answer that was kept is given, or the true one where none was.
+    Again(Shelf),
     /// The replica that sent it is killed.
     Kill(Moment),
     /// The replica that sent it stands still from then on, until it is told to go on.
@@ -103,6 +126,8 @@ impl std::fmt::Debug for Fault {
             Self::AnswerAfter(reply) => write!(f, "AnswerAfter({})", reply.status),
             Self::Rewrite(_) => f.write_str("Rewrite"),
             Self::Replay => f.write_str("Replay"),
+            Self::Keep(_) => f.write_str("Keep"),
+            Self::Again(_) => f.write_str("Again"),
             Self::Kill(moment) => write!(f, "Kill({moment:?})"),
             Self::Stop(moment) => write!(f, "Stop({moment:?})"),
             Self::Watch(fault) => write!(f, "Watch({fault:?})"),
@@ -128,6 +153,8 @@ pub enum Which {
 pub struct Rule {
     /// On which side; both when it is not said.
     pub side: Option<Side>,
+    /// Of which replica; all when it is not said.
+    pub replica: Option<usize>,
     /// Which messages.
     pub which: Which,
     /// How many matching messages pass unharmed first.
@@ -145,6 +172,7 @@ impl Rule {
     pub fn once(side: Side, label: &str, fault: Fault) -> Self {
         Self {
             side: Some(side),
+            replica: None,
             which: Which::Label(label.to_owned()),
             skip: 0,
             times: 1,
@@ -161,10 +189,19 @@ impl Rule {
         }
     }
 
+    /// Harms every watch, of whatever kind, until the rules are cleared.
+    pub fn watches(fault: WatchFault) -> Self {
+        Self {
+            which: Which::Prefix("WATCH ".to_owned()),
+            ..Self::always(Side::Kubernetes, "", Fault::Watch(fault))
+        }
+    }
+
     /// Harms the n-th step from now on, counted from 1 over both sides.
     pub fn step(number: usize, fault: Fault) -> Self {
         Self {
             side: None,
+            replica: None,
             which: Which::Step,
             skip: number.saturating_sub(1),
             times: 1,
@@ -188,8 +225,18 @@ impl Rule {
         Self { times, ..self }
     }
 
-    pub(super) fn matches(&self, side: Side, label: &str) -> bool {
+    /// Only those of this replica.
+    #[must_use]
+    pub fn only(self, replica: usize) -> Self {
+        Self {
+            replica: Some(replica),
+            ..self
+        }
+    }
+
+    pub(super) fn matches(&self, side: Side, label: &str, replica: Option<usize>) -> bool {
         self.side.is_none_or(|wanted| wanted == side)
+            && self.replica.is_none_or(|wanted| Some(wanted) == replica)
             && match &self.which {
                 Which::Label(wanted) => wanted == label,
                 Which::Prefix(wanted) => label.starts_with(wanted.as_str()),

@@ -12,10 +12,10 @@ mod watch;
 
 use std::{
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-pub use fault::{Fault, Moment, Reply, Rule, Which};
+pub use fault::{Fault, Moment, Reply, Rule, Shelf, Which};
 pub use watch::WatchFault;
 
 use crate::operator::Replica;
@@ -46,6 +46,10 @@ pub struct Message {
     pub status: Option<u16>,
     /// What was done to it.
     pub fault: Option<String>,
+    /// How long its sender waited for the head of an answer, or until it gave up; `None` while it waits.
+    pub held: Option<Duration>,
+    /// Which form of an answer was asked for.
+    pub accept: String,
 }
 
 #[derive(Default)]
@@ -53,6 +57,7 @@ struct Ledger {
     messages: Vec<Message>,
     rules: Vec<Rule>,
     cut: Vec<(Side, Option<usize>)>,
+    watches_closed: usize,
     /// What comes after a rule that has struck and a start: by the rule's place.
     chains: Vec<(usize, Vec<Rule>)>,
     /// What waits for the next start.
@@ -162,6 +167,15 @@ impl Wire {
         self.with(|ledger| ledger.cut.push((side, replica)));
     }
 
+    /// Ends every watch that is open now, in order; what is opened again meets the rules that stand then.
+    pub fn close_watches(&self) {
+        self.with(|ledger| ledger.watches_closed += 1);
+    }
+
+    fn watches_closed(&self) -> usize {
+        self.with(|ledger| ledger.watches_closed)
+    }
+
     fn is_cut(&self, side: Side, replica: Option<usize>) -> bool {
         self.with(|ledger| {
             ledger
@@ -191,12 +205,19 @@ impl Wire {
     }
 
     /// Records a message; the fault that meets it, if any.
-    fn meet(&self, side: Side, label: &str, path: &str, replica: Option<usize>) -> (usize, Option<Fault>) {
+    fn meet(
+        &self,
+        side: Side,
+        label: &str,
+        path: &str,
+        accept: &str,
+        replica: Option<usize>,
+    ) -> (usize, Option<Fault>) {
         self.with(|ledger| {
             let mut met = None;
             let mut by = None;
             for (place, rule) in ledger.rules.iter_mut().enumerate() {
-                if !rule.matches(side, label) {
+                if !rule.matches(side, label, replica) {
                     continue;
                 }
                 if rule.skip > 0 {
@@ -219,9 +240,21 @@ impl Wire {
                 at: Instant::now(),
                 status: None,
                 fault: met.as_ref().map(|fault| format!("{fault:?}")),
+                held: None,
+                accept: accept.to_owned(),
             });
             (ledger.messages.len() - 1, met)
         })
+    }
+
+    /// A message is over for its sender.
+    fn over(&self, number: usize, label: &str, held: Duration) {
+        self.with(|ledger| {
+            // After `forget` the number may be another's.
+            if let Some(message) = ledger.messages.get_mut(number).filter(|message| message.label == label) {
+                message.held = Some(held);
+            }
+        });
     }
 
     fn answered(&self, number: usize, status: Option<u16>) {

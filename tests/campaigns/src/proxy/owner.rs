@@ -1,9 +1,22 @@
 //! Which process a loopback connection belongs to, from `/proc`.
 
-use std::{fs, net::SocketAddr};
+use std::{fs, net::SocketAddr, time::Duration};
+
+/// Which of these processes holds the socket whose own address is `peer`. The kernel's table is not read at one moment, and a
+/// busy one leaves entries out, so it is read again until the socket is found, for a while.
+pub(super) async fn owner(pids: impl Fn() -> Vec<Option<u32>>, peer: SocketAddr) -> Option<usize> {
+    for _ in 0..50 {
+        let found = pids().iter().position(|pid| pid.is_some_and(|pid| owns(pid, peer)));
+        if found.is_some() {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    None
+}
 
 /// Whether `pid` holds the socket whose own address is `peer` (as the other end sees it).
-pub(super) fn owns(pid: u32, peer: SocketAddr) -> bool {
+fn owns(pid: u32, peer: SocketAddr) -> bool {
     let Some(inode) = inode_of(peer) else { return false };
     let wanted = format!("socket:[{inode}]");
     let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else {
@@ -37,5 +50,23 @@ mod tests {
         assert_eq!(peer, client.local_addr().unwrap());
         assert!(owns(std::process::id(), peer));
         assert!(!owns(1, SocketAddr::from(([127, 0, 0, 1], 1))));
+    }
+
+    #[tokio::test]
+    async fn of_two_processes_the_one_that_opened_it_is_found_though_connections_come_and_go() {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || listener.incoming().for_each(drop));
+        let mut other = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        for turn in 0..100 {
+            let passing: Vec<_> = (0..8).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+            let client = std::net::TcpStream::connect(address).unwrap();
+            let peer = client.local_addr().unwrap();
+            drop(passing);
+            let (own, other) = (Some(std::process::id()), Some(other.id()));
+            assert_eq!(owner(|| vec![other, own], peer).await, Some(1), "turn {turn}");
+        }
+        other.kill().unwrap();
+        other.wait().unwrap();
     }
 }

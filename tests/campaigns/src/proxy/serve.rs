@@ -1,6 +1,9 @@
 //! One connection after the other, one message after the other: meet a rule, forward, answer.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use axum::body::{Body, Bytes, to_bytes};
 use futures::StreamExt;
@@ -45,7 +48,7 @@ pub(super) async fn serve(wire: Wire, behind: Behind) -> String {
             tokio::spawn(async move {
                 let whose = match &behind {
                     Behind::Kubernetes { replica, .. } => Some(*replica),
-                    Behind::Wazzup { .. } => owner_of(&wire, peer),
+                    Behind::Wazzup { .. } => owner_of(&wire, peer).await,
                 };
                 let pass = service_fn(|request| pass(wire.clone(), behind.clone(), whose, request));
                 let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), pass).await;
@@ -56,14 +59,12 @@ pub(super) async fn serve(wire: Wire, behind: Behind) -> String {
 }
 
 /// The replica that holds the other end.
-fn owner_of(wire: &Wire, peer: SocketAddr) -> Option<usize> {
-    let replicas = wire.replicas();
-    match replicas.len() {
-        1 => Some(0),
-        _ => replicas
-            .iter()
-            .position(|replica| replica.pid().is_some_and(|pid| owner::owns(pid, peer))),
+async fn owner_of(wire: &Wire, peer: SocketAddr) -> Option<usize> {
+    if wire.replicas().len() == 1 {
+        return Some(0);
     }
+    let pids = || wire.replicas().iter().map(crate::operator::Replica::pid).collect();
+    owner::owner(pids, peer).await
 }
 
 async fn pass(
@@ -86,7 +87,16 @@ async fn pass(
         parts.uri.path(),
         parts.uri.query().unwrap_or_default(),
     );
-    let (number, fault) = wire.meet(side, &name, &asked.path_and_query, whose);
+    let accept = asked.headers.get(hyper::header::ACCEPT);
+    let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (number, fault) = wire.meet(side, &name, &asked.path_and_query, accept, whose);
+    // Dropped when the answer begins, and when the sender goes away before.
+    let _held = Held {
+        wire: wire.clone(),
+        number,
+        label: name.clone(),
+        since: Instant::now(),
+    };
     if wire.is_cut(side, whose) {
         while wire.is_cut(side, whose) {
             tokio::time::sleep(READ).await;
@@ -118,6 +128,31 @@ async fn landed(wire: &Wire, behind: &Behind, asked: &Asked) -> Option<Answered>
             landing.await.ok().flatten()
         }
         Behind::Kubernetes { .. } | Behind::Wazzup { .. } => behind.ask(asked).await,
+    }
+}
+
+/// Notes how long a message kept its sender waiting.
+struct Held {
+    wire: Wire,
+    number: usize,
+    label: String,
+    since: Instant,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.wire.over(self.number, &self.label, self.since.elapsed());
+    }
+}
+
+/// Killed when a message ends in another way than was thought: its sender gave up, or nothing answered.
+struct Doomed<'a>(Option<&'a crate::operator::Replica>);
+
+impl Drop for Doomed<'_> {
+    fn drop(&mut self) {
+        if let Some(replica) = self.0 {
+            replica.kill();
+        }
     }
 }
 
@@ -193,12 +228,24 @@ async fn meet(
             ask().await?.whole().await;
             ask().await.map(flowing)
         }
+        Fault::Keep(shelf) => {
+            let reply = ask().await?.whole().await;
+            shelf.put(&reply);
+            Ok(given(&reply))
+        }
+        Fault::Again(shelf) => match shelf.take() {
+            Some(reply) => Ok(given(&reply)),
+            None => ask().await.map(flowing),
+        },
         Fault::Kill(_) | Fault::Stop(_) => {
+            // Whatever becomes of the message, it does not live on.
+            let mut doomed = Doomed(replica.filter(|_| matches!(fault, Fault::Kill(_))));
             if strike_down(fault, Moment::Before, replica) && matches!(fault, Fault::Kill(_)) {
                 return Err(Closed);
             }
             let answer = ask().await?;
             if watched {
+                doomed.0 = None;
                 return Ok(flowing(answer));
             }
             // It has taken effect when the answer is complete.
@@ -206,6 +253,7 @@ async fn meet(
             if strike_down(fault, Moment::Between, replica) && matches!(fault, Fault::Kill(_)) {
                 return Err(Closed);
             }
+            doomed.0 = None;
             let (fault, replica) = (fault.clone(), replica.cloned());
             tokio::spawn(async move {
                 tokio::time::sleep(READ).await;
@@ -246,10 +294,11 @@ fn given(reply: &Reply) -> Response<Body> {
     with_body(reply, Body::from(reply.body.clone()))
 }
 
-/// A watch ends when its replica is cut off.
+/// A watch ends when its replica is cut off, or all watches are closed.
 fn cuttable(answer: Response<Body>, wire: Wire, side: Side, whose: Option<usize>) -> Response<Body> {
+    let closed = wire.watches_closed();
     let cut = async move {
-        while !wire.is_cut(side, whose) {
+        while !wire.is_cut(side, whose) && wire.watches_closed() == closed {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };

@@ -20,6 +20,12 @@ pub enum WatchFault {
     CloseAfter(Duration),
     /// The first event is 410 Gone.
     Gone,
+    /// Events flow for so long, then comes 410 Gone.
+    GoneAfter(Duration),
+    /// It is opened, and nothing ever comes: a half-open connection.
+    Hang,
+    /// The first event breaks off in the middle.
+    Tear,
 }
 
 impl std::fmt::Debug for WatchFault {
@@ -31,6 +37,9 @@ impl std::fmt::Debug for WatchFault {
             Self::Swap => f.write_str("Swap"),
             Self::CloseAfter(time) => write!(f, "CloseAfter({time:?})"),
             Self::Gone => f.write_str("Gone"),
+            Self::GoneAfter(time) => write!(f, "GoneAfter({time:?})"),
+            Self::Hang => f.write_str("Hang"),
+            Self::Tear => f.write_str("Tear"),
         }
     }
 }
@@ -45,10 +54,7 @@ const SOON: Duration = Duration::from_millis(500);
 pub(super) fn harmed(body: Body, fault: &WatchFault) -> Body {
     let lines = lines(body);
     match fault.clone() {
-        WatchFault::Lag(lag) => Body::from_stream(lines.then(move |line| async move {
-            tokio::time::sleep(lag).await;
-            line
-        })),
+        WatchFault::Lag(lag) => Body::from_stream(late(lines, lag)),
         WatchFault::Lose(lost) => Body::from_stream(lines.filter(move |line| {
             let lose = line
                 .as_ref()
@@ -62,6 +68,15 @@ pub(super) fn harmed(body: Body, fault: &WatchFault) -> Body {
         WatchFault::Swap => Body::from_stream(swapped(lines)),
         WatchFault::CloseAfter(time) => Body::from_stream(lines.take_until(tokio::time::sleep(time))),
         WatchFault::Gone => Body::from(GONE),
+        WatchFault::GoneAfter(time) => {
+            let gone = futures::stream::iter([Ok(Bytes::from_static(GONE.as_bytes()))]);
+            Body::from_stream(lines.take_until(tokio::time::sleep(time)).chain(gone))
+        }
+        WatchFault::Hang => Body::from_stream(futures::stream::pending::<Line>()),
+        WatchFault::Tear => Body::from_stream(lines.take(1).flat_map(|line| {
+            let half = line.map(|line| line.slice(..line.len() / 2));
+            futures::stream::iter([half, Err(axum::Error::new(std::io::Error::other("broken off")))])
+        })),
     }
 }
 
@@ -83,7 +98,34 @@ fn lines(body: Body) -> std::pin::Pin<Box<dyn Stream<Item = Line> + Send>> {
             }
         }
     });
-    Box::pin(whole)
+    // Whoever takes two at a time asks once more after the end.
+    Box::pin(whole.fuse())
+}
+
+/// Each line so much later than it came, however many are on their way.
+fn late(
+    mut lines: std::pin::Pin<Box<dyn Stream<Item = Line> + Send>>,
+    lag: Duration,
+) -> impl Stream<Item = Line> + Send {
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                () = sender.closed() => return,
+                line = lines.next() => {
+                    let Some(line) = line else { return };
+                    if sender.send((tokio::time::Instant::now(), line)).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    });
+    futures::stream::unfold(receiver, move |mut receiver| async move {
+        let (came, line) = receiver.recv().await?;
+        tokio::time::sleep_until(came + lag).await;
+        Some((line, receiver))
+    })
 }
 
 fn swapped(lines: std::pin::Pin<Box<dyn Stream<Item = Line> + Send>>) -> impl Stream<Item = Line> + Send {

@@ -132,6 +132,10 @@ impl World {
         check(credentials, &fields)?;
         for name in names {
             let value = strict::text(credentials, name)?;
+            // An Instagram account's name and numbers are no secrets; the service shows them itself.
+            if ["code", "user_token", "telegram_token", "access_token"].contains(name) {
+                self.keep_secret(value);
+            }
             if self.refused_tokens.contains(value) {
                 return Err(error(
                     400,
@@ -200,6 +204,7 @@ impl World {
             strict::text(&body, "two_factor_code")?,
             strict::text(&body, "transport")?,
         );
+        self.keep_secret(code);
         let Some(channel) = self.channels.get(id).filter(|channel| channel.transport == transport) else {
             return Err(invalid(&["transport is not the channel's".to_owned()]));
         };
@@ -246,8 +251,9 @@ impl World {
         {
             return Err(error(400, "QR_EXPIRED", "The QR code has expired", &[]));
         }
-        let number = self.next();
-        let item = json!({"pairing_code": format!("LYY{number:05}"), "pairing_phone": phone});
+        let code = format!("LYY{:05}", self.next());
+        self.keep_secret(&code);
+        let item = json!({"pairing_code": code, "pairing_phone": phone});
         Ok(Answer {
             status: 200,
             body: envelope(&json!([item]), now),
@@ -305,8 +311,9 @@ impl World {
         } else {
             "new".to_owned()
         };
-        let number = self.next();
-        let link = format!("https://app.wazzup24.com/iframe/{account}/{transport}/{target}?token=link-{number}");
+        let token = format!("link-{:08}", self.next());
+        let link = format!("https://app.wazzup24.com/iframe/{account}/{transport}/{target}?token={token}");
+        self.keep_secret(&token);
         Ok(Answer {
             status: 200,
             body: envelope(&json!({"link": link}), now),

@@ -192,6 +192,7 @@ impl World {
 
     pub(crate) fn show_qr(&mut self, id: &str, count: u32, now: Millis) {
         let payload = format!("wazzup-login-{}-{}", id, self.next());
+        self.keep_secret(&payload);
         let Some(channel) = self.channels.get_mut(id) else {
             return;
         };

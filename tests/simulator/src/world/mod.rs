@@ -37,6 +37,7 @@ pub struct World {
     pub(crate) passwords: BTreeMap<String, String>,
     pub(crate) events: Vec<Event>,
     pub(crate) serial: u64,
+    pub(crate) secrets: BTreeSet<String>,
 }
 
 /// One end-customer account.
@@ -139,11 +140,13 @@ impl World {
             passwords: BTreeMap::new(),
             events: Vec::new(),
             serial: 0,
+            secrets: BTreeSet::new(),
         }
     }
 
     /// Adds an account with a `client_access_token` that lasts.
     pub fn add_account(&mut self, id: &str, token: &str) {
+        self.keep_secret(token);
         self.accounts
             .entry(id.to_owned())
             .or_default()
@@ -153,7 +156,21 @@ impl World {
 
     /// Makes an account this partner's, who may then mint tokens for it.
     pub fn set_partner(&mut self, account: &str, email: &str, password: &str) {
+        self.keep_secret(email);
+        self.keep_secret(password);
         self.accounts.entry(account.to_owned()).or_default().partner = Some((email.to_owned(), password.to_owned()));
+    }
+
+    /// Every secret that this service was told or made up, dead ones included: tokens, logins, credentials, passwords, QR
+    /// texts, pairing codes, links, and the tokens in the addresses that webhooks go to.
+    pub fn secrets(&self) -> &BTreeSet<String> {
+        &self.secrets
+    }
+
+    pub(crate) fn keep_secret(&mut self, secret: &str) {
+        if !secret.is_empty() && !self.secrets.contains(secret) {
+            self.secrets.insert(secret.to_owned());
+        }
     }
 
     /// Revokes a token before its time.
@@ -249,6 +266,10 @@ impl World {
     /// Puts a row in by hand, as another integration would.
     pub fn add_row(&mut self, account: &str, event: &str, url: &str) -> String {
         let id = self.new_id();
+        // An operator's own address ends in a token; another integration's is its own affair.
+        if let Some(token) = url.rsplit('/').next().filter(|last| last.len() == 64) {
+            self.keep_secret(token);
+        }
         let row = Row {
             id: id.clone(),
             event: event.to_owned(),

@@ -80,6 +80,7 @@ impl World {
 
     /// From now on a login to this transport asks for a two-factor password (`None`: not any more).
     pub fn set_two_factor(&mut self, transport: &str, password: Option<&str>) {
+        self.keep_secret(password.unwrap_or_default());
         match password {
             Some(password) => self.passwords.insert(transport.to_owned(), password.to_owned()),
             None => self.passwords.remove(transport),

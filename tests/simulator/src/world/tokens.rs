@@ -45,8 +45,9 @@ impl World {
         check(body, &[required("grant_type"), required("client_credentials_data")])?;
         let data = nested(body, "client_credentials_data")?;
         check(data, &[required("scope")])?;
-        let number = self.next();
-        Ok(json!({"access_token": format!("machine.{number}"), "expires_in": 300}))
+        let token = format!("machine.{:08}", self.next());
+        self.keep_secret(&token);
+        Ok(json!({"access_token": token, "expires_in": 300}))
     }
 
     fn exchange(&mut self, body: &Map<String, Value>, partner: &(String, String), now: Millis) -> Result<Value> {
@@ -115,6 +116,8 @@ impl World {
         let claims = json!({"child_id": account, "jti": number});
         let access = format!("{}.{}.signature", part(json!({"alg": "none"})), part(claims));
         let refresh = format!("refresh.{account}.{number}");
+        self.keep_secret(&access);
+        self.keep_secret(&refresh);
         let kept = self.accounts.entry(account.to_owned()).or_default();
         kept.tokens.insert(access.clone(), Some(now + seconds * 1_000));
         kept.refresh_tokens.insert(refresh.clone());
@@ -130,6 +133,7 @@ impl World {
 
     /// Grants a refresh token, as a customer's consent would.
     pub fn grant_refresh_token(&mut self, account: &str, token: &str) {
+        self.keep_secret(token);
         self.accounts
             .entry(account.to_owned())
             .or_default()

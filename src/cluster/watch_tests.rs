@@ -1,0 +1,196 @@
+//! Watches against a stand-in for the API server that says what it is told to.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use serde_json::json;
+
+use super::*;
+
+/// What a watch brings before it ends, or that it never ends.
+#[derive(Clone)]
+enum Brings {
+    Ends(Vec<serde_json::Value>),
+    Hangs,
+}
+
+#[derive(Clone, Default)]
+struct Server {
+    objects: Arc<Mutex<Vec<(&'static str, u32)>>>,
+    watches: Arc<Mutex<VecDeque<Brings>>>,
+    lists: Arc<AtomicUsize>,
+    opened: Arc<Mutex<Vec<String>>>,
+}
+
+/// From version 100 on it is another object of the same name.
+fn object(name: &str, version: u32) -> ConfigMap {
+    let uid = format!("{name}-{}", version / 100);
+    serde_json::from_value(
+        json!({"metadata": {"name": name, "namespace": "shop", "uid": uid, "resourceVersion": version.to_string()}}),
+    )
+    .unwrap()
+}
+
+impl Source for Server {
+    type Object = ConfigMap;
+
+    async fn list(&self, _: &ListParams) -> kube::Result<ObjectList<ConfigMap>> {
+        self.lists.fetch_add(1, Ordering::Relaxed);
+        let items: Vec<ConfigMap> = self
+            .objects
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(name, version)| object(name, *version))
+            .collect();
+        let list =
+            json!({"apiVersion": "v1", "kind": "ConfigMapList", "metadata": {"resourceVersion": "10"}, "items": items});
+        Ok(serde_json::from_value(list).unwrap())
+    }
+
+    async fn watch(
+        &self,
+        _: &WatchParams,
+        version: &str,
+    ) -> kube::Result<BoxStream<'static, kube::Result<WatchEvent<ConfigMap>>>> {
+        self.opened.lock().unwrap().push(version.to_owned());
+        let brings = self.watches.lock().unwrap().pop_front().unwrap_or(Brings::Hangs);
+        Ok(match brings {
+            Brings::Ends(events) => {
+                let events = events
+                    .into_iter()
+                    .map(|event| Ok(serde_json::from_value(event).unwrap()));
+                futures::stream::iter(events.collect::<Vec<_>>()).boxed()
+            }
+            Brings::Hangs => futures::stream::pending().boxed(),
+        })
+    }
+}
+
+/// Keeps a cache for so long; the changes that were told, as `listed a1 b1`, `applied a2`, `deleted b1`.
+async fn keep(server: &Server, patience: Patience, time: Duration) -> Vec<String> {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (store, writer) = reflector::store();
+    let telling = told.clone();
+    let word = |object: &ConfigMap| format!("{}{}", object.name_any(), object.resource_version().unwrap_or_default());
+    let keeper = Keeper {
+        source: server.clone(),
+        labels: None,
+        store: store.clone(),
+        writer,
+        prune: |_: &mut ConfigMap| {},
+        tell: move |change| {
+            let words = match &change {
+                Change::Listed(all) => format!("listed {}", all.iter().map(word).collect::<Vec<_>>().join(" ")),
+                Change::Applied(object) => format!("applied {}", word(object)),
+                Change::Deleted(object) => format!("deleted {}", word(object)),
+            };
+            telling.lock().unwrap().push(words);
+        },
+        patience,
+        filled: false,
+    };
+    let _ = tokio::time::timeout(time, keeper.keep()).await;
+    told.lock().unwrap().clone()
+}
+
+const NEVER: Patience = Patience {
+    dead: Duration::from_secs(3_600),
+    list_again: Duration::from_secs(3_600),
+};
+
+#[tokio::test]
+async fn what_a_watch_loses_is_found_by_the_next_list_which_tells_nothing_else() {
+    let server = Server::default();
+    *server.objects.lock().unwrap() = vec![("same", 1), ("changed", 2), ("gone", 3), ("again", 4)];
+    let later = server.clone();
+    tokio::spawn(async move {
+        while later.lists.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        *later.objects.lock().unwrap() = vec![("same", 1), ("changed", 7), ("new", 8), ("again", 104)];
+    });
+    let patience = Patience {
+        list_again: Duration::from_millis(500),
+        ..NEVER
+    };
+    let mut told = keep(&server, patience, Duration::from_secs(3)).await;
+    assert!(server.lists.load(Ordering::Relaxed) >= 3);
+    assert_eq!(told.remove(0), "listed same1 changed2 gone3 again4");
+    assert_eq!(
+        told,
+        [
+            "deleted again4",
+            "deleted gone3",
+            "applied changed7",
+            "applied new8",
+            "applied again104"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_half_open_watch_is_opened_anew_from_where_it_was() {
+    let server = Server::default();
+    let patience = Patience {
+        dead: Duration::from_millis(1_100),
+        ..NEVER
+    };
+    keep(&server, patience, Duration::from_secs(4)).await;
+    let opened = server.opened.lock().unwrap().clone();
+    assert!(opened.len() >= 2, "{opened:?}");
+    assert!(opened.iter().all(|version| version == "10"), "{opened:?}");
+    assert_eq!(server.lists.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_watch_that_ends_at_once_is_not_opened_again_and_again() {
+    let server = Server::default();
+    *server.watches.lock().unwrap() = vec![Brings::Ends(Vec::new()); 10_000].into();
+    keep(&server, NEVER, Duration::from_secs(3)).await;
+    let opened = server.opened.lock().unwrap().len();
+    assert!((1..=5).contains(&opened), "{opened} watches in 3 s");
+}
+
+#[tokio::test]
+async fn events_are_told_in_order_and_410_leads_to_a_list() {
+    let server = Server::default();
+    let event = |kind: &str, name: &str, version: u32| json!({"type": kind, "object": object(name, version)});
+    let gone = json!({"type": "ERROR", "object": {
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "too old", "reason": "Expired", "code": 410,
+    }});
+    *server.objects.lock().unwrap() = vec![("a", 1)];
+    *server.watches.lock().unwrap() = [Brings::Ends(vec![
+        event("MODIFIED", "a", 11),
+        event("DELETED", "a", 12),
+        gone,
+    ])]
+    .into();
+    let told = keep(&server, NEVER, Duration::from_secs(4)).await;
+    assert_eq!(told, ["listed a1", "applied a11", "deleted a12", "applied a1"]);
+    assert_eq!(server.lists.load(Ordering::Relaxed), 2);
+    assert_eq!(*server.opened.lock().unwrap(), ["10", "10"]);
+}
+
+#[test]
+fn what_others_write_on_an_object_takes_no_place_in_the_cache() {
+    let mut object: ConfigMap = serde_json::from_value(json!({"metadata": {
+        "name": "a",
+        "annotations": {"wazzup24.com/channel-id": "x", "kubectl.kubernetes.io/last-applied-configuration": "{}", "big": "y"},
+        "labels": {"app.kubernetes.io/managed-by": "wazzup-operator", "wazzup24.com/channel": "a", "team": "z"},
+    }}))
+    .unwrap();
+    prune_foreign(&mut object);
+    let names = |all: &std::collections::BTreeMap<String, String>| all.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(object.annotations()), ["wazzup24.com/channel-id"]);
+    assert_eq!(
+        names(object.labels()),
+        ["app.kubernetes.io/managed-by", "wazzup24.com/channel"]
+    );
+}

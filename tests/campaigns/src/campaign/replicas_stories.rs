@@ -1,0 +1,497 @@
+//! C6, the stories: partitions, a lease that is edited, orderly ends, and events that reach the replica that does not lead.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use serde_json::{Value, json};
+use wazzup_operator::api::names;
+
+use super::{
+    Scale,
+    leadership::{self, leases},
+    replicas::{pair, until_led},
+};
+use crate::{
+    Cell, Fault, Flow, Ground, Life, Outcome, Rule, Setting, Side, flow,
+    life::{ACCOUNT, PATIENCE},
+    oracle,
+};
+
+type Story = fn(Ground) -> BoxFuture<'static, ()>;
+
+/// Every story; those that are marked are played in every test.
+const STORIES: &[(&str, bool, Story)] = &[
+    ("the leader is cut from Kubernetes", true, |ground| {
+        Box::pin(cut(ground, &[Side::Kubernetes]))
+    }),
+    ("the leader is cut from Wazzup", false, |ground| {
+        Box::pin(cut(ground, &[Side::Wazzup]))
+    }),
+    ("the leader is cut from both", false, |ground| {
+        Box::pin(cut(ground, &[Side::Kubernetes, Side::Wazzup]))
+    }),
+    ("the other replica is cut from Kubernetes", false, |ground| {
+        Box::pin(other_cut(ground))
+    }),
+    (
+        "the leader's renewals take effect and are never answered",
+        false,
+        |ground| Box::pin(deaf(ground)),
+    ),
+    ("one renewal is never answered", true, |ground| {
+        Box::pin(deaf_once(ground))
+    }),
+    ("the lease is deleted", false, |ground| {
+        Box::pin(edited(ground, None, true))
+    }),
+    ("the lease is deleted while the leader is cut off", true, |ground| {
+        Box::pin(edited_while_cut(ground, None))
+    }),
+    ("the lease is emptied", false, |ground| {
+        Box::pin(edited(ground, Some(json!({"holderIdentity": null})), true))
+    }),
+    ("the lease is emptied while the leader is cut off", true, |ground| {
+        Box::pin(edited_while_cut(ground, Some(json!({"holderIdentity": null}))))
+    }),
+    ("the lease is given to a third name", false, |ground| {
+        Box::pin(edited(ground, Some(json!({"holderIdentity": "somebody"})), true))
+    }),
+    ("the lease's duration is edited", false, |ground| {
+        Box::pin(edited(ground, Some(json!({"leaseDurationSeconds": 5})), true))
+    }),
+    ("the lease's times are five minutes ahead", false, |ground| {
+        Box::pin(edited(ground, Some(times(300)), true))
+    }),
+    ("the lease's times are five minutes behind", false, |ground| {
+        Box::pin(edited(ground, Some(times(-300)), true))
+    }),
+    ("the lease is labelled", false, |ground| Box::pin(labelled(ground))),
+    ("the leader is asked to end during a create", true, |ground| {
+        Box::pin(ends_during_a_create(ground))
+    }),
+    ("events reach the replica that does not lead", true, |ground| {
+        Box::pin(events_aside(ground))
+    }),
+    ("many events reach the replica that does not lead", false, |ground| {
+        Box::pin(many_events_aside(ground))
+    }),
+    ("a replica ends that holds a QR of a create under way", true, |ground| {
+        Box::pin(ends_with_an_early_qr(ground))
+    }),
+    ("the replicas are replaced one after the other", true, |ground| {
+        Box::pin(rolled(ground))
+    }),
+];
+
+pub(super) fn cells(ground: &Ground, scale: Scale) -> Vec<Cell> {
+    let wanted = |(.., often, _): &&(&str, bool, Story)| *often || scale == Scale::Full;
+    let cell = |(name, _, story): &(&str, bool, Story)| {
+        let (ground, story) = (ground.clone(), *story);
+        Cell::new("C6", *name, move || async move {
+            story(ground).await;
+            Outcome::Passed
+        })
+    };
+    STORIES.iter().filter(wanted).map(cell).collect()
+}
+
+fn times(seconds: i64) -> Value {
+    let at = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+    json!({"renewTime": format!("{at:.6}"), "acquireTime": format!("{at:.6}")})
+}
+
+/// A life whose first bot is connected; its leader.
+async fn working(ground: &Ground, name: &str) -> (Life, usize) {
+    let life = pair(ground, name).await;
+    life.start();
+    life.account().await;
+    life.bot("first", "100:canary-bot").await;
+    life.until_ready("first").await;
+    let leader = until_led(&life).await;
+    (life, leader)
+}
+
+/// Calm weather, everything connected, one channel each, nothing done by who did not lead.
+async fn rest(life: &Life, bots: &[&str]) {
+    life.wire.calm();
+    for bot in bots {
+        life.until_ready(bot).await;
+    }
+    oracle::assert_one_channel_each(life).await;
+    leadership::assert_only_the_leader_acted(life);
+    oracle::assert_sound(life);
+}
+
+fn now(life: &Life) -> usize {
+    life.wire.messages().len()
+}
+
+/// Waits until a replica has ended with this code once more than `before`.
+async fn until_ended(life: &Life, replica: usize, before: usize, code: i32) {
+    life.wait(&format!("replica {replica} to end"), || async {
+        match life.wire.replicas()[replica].ends().get(before) {
+            Some(end) if end.code() == Some(code) => Ok(()),
+            Some(end) => panic!("replica {replica} ended with {end:?} instead of {code}"),
+            None => Err("it lives".to_owned()),
+        }
+    })
+    .await;
+}
+
+fn ends(life: &Life, replica: usize) -> usize {
+    life.wire.replicas()[replica].ends().len()
+}
+
+async fn cut(ground: Ground, sides: &[Side]) {
+    let (life, leader) = working(&ground, "cut").await;
+    let (from, ended) = (now(&life), ends(&life, leader));
+    for side in sides {
+        life.wire.cut(*side, Some(leader));
+    }
+    life.bot("second", "200:canary-bot").await;
+    if sides.contains(&Side::Kubernetes) {
+        leadership::until_another_leads(&life, leader, from).await;
+        until_ended(&life, leader, ended, 1).await;
+        life.until_ready("second").await;
+    } else {
+        // Nobody else may help: the lease is held. What was tried is known to come from the leader.
+        life.wait("a try that does not get through", || async {
+            let messages = life.wire.messages();
+            let tried = messages[from..]
+                .iter()
+                .any(|message| message.side == Side::Wazzup && message.replica == Some(leader));
+            if tried { Ok(()) } else { Err("none".to_owned()) }
+        })
+        .await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(ends(&life, leader), ended, "the leader leads on");
+    }
+    rest(&life, &["first", "second"]).await;
+}
+
+async fn other_cut(ground: Ground) {
+    let (life, leader) = working(&ground, "othercut").await;
+    let other = 1 - leader;
+    life.wire.cut(Side::Kubernetes, Some(other));
+    life.bot("second", "200:canary-bot").await;
+    life.until_ready("second").await;
+    tokio::time::sleep(Duration::from_secs(35)).await;
+    assert_eq!(ends(&life, other) + ends(&life, leader), 0, "nobody had to end");
+    rest(&life, &["first", "second"]).await;
+}
+
+async fn deaf(ground: Ground) {
+    let (life, leader) = working(&ground, "deaf").await;
+    let (from, ended) = (now(&life), ends(&life, leader));
+    let stall = Fault::StallAnswer(Duration::from_secs(60));
+    life.wire
+        .rule(Rule::always(Side::Kubernetes, "PUT leases", stall).only(leader));
+    until_ended(&life, leader, ended, 1).await;
+    life.bot("second", "200:canary-bot").await;
+    leadership::until_another_leads(&life, leader, from).await;
+    rest(&life, &["first", "second"]).await;
+}
+
+async fn deaf_once(ground: Ground) {
+    let (life, leader) = working(&ground, "deafonce").await;
+    let stall = Fault::StallAnswer(Duration::from_secs(60));
+    life.wire
+        .rule(Rule::once(Side::Kubernetes, "PUT leases", stall).only(leader));
+    life.wait("the stall", || async {
+        if life.wire.struck() > 0 {
+            Ok(())
+        } else {
+            Err("not yet".to_owned())
+        }
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(ends(&life, leader), 0, "one lost answer costs no leader");
+    life.bot("second", "200:canary-bot").await;
+    rest(&life, &["first", "second"]).await;
+}
+
+/// By hand: deletes the lease, or changes what it says.
+async fn edit(life: &Life, spec: Option<Value>) {
+    match spec {
+        None => {
+            leases(life)
+                .delete(names::LEASE, &DeleteParams::default())
+                .await
+                .unwrap();
+        }
+        Some(spec) => patch(life, json!({"spec": spec})).await,
+    }
+}
+
+async fn patch(life: &Life, patch: Value) {
+    let patched: Result<Lease, _> = leases(life)
+        .patch(names::LEASE, &PatchParams::default(), &Patch::Merge(patch))
+        .await;
+    patched.unwrap();
+}
+
+async fn edited(ground: Ground, spec: Option<Value>, stops: bool) {
+    let (life, leader) = working(&ground, "edited").await;
+    let ended = ends(&life, leader);
+    edit(&life, spec).await;
+    life.bot("second", "200:canary-bot").await;
+    if stops {
+        until_ended(&life, leader, ended, 1).await;
+    }
+    life.until_ready("second").await;
+    rest(&life, &["first", "second"]).await;
+}
+
+/// The leader cannot know: its successor must wait for as long as the leader may go on.
+async fn edited_while_cut(ground: Ground, spec: Option<Value>) {
+    let (life, leader) = working(&ground, "blind").await;
+    let (from, ended) = (now(&life), ends(&life, leader));
+    life.wire.cut(Side::Kubernetes, Some(leader));
+    let cut = std::time::Instant::now();
+    edit(&life, spec).await;
+    life.bot("second", "200:canary-bot").await;
+    leadership::until_another_leads(&life, leader, from).await;
+    let messages = life.wire.messages();
+    let taken = messages[from..]
+        .iter()
+        .find(|message| {
+            message.label.ends_with(" leases") && !message.label.starts_with("GET") && message.status.is_some()
+        })
+        .unwrap();
+    // The leader goes on for 24 s after its last renewal, which was at most 3 s and a look before.
+    let waited = taken.at.duration_since(cut);
+    assert!(waited > Duration::from_secs(24), "another one led after {waited:?}");
+    until_ended(&life, leader, ended, 1).await;
+    rest(&life, &["first", "second"]).await;
+}
+
+async fn labelled(ground: Ground) {
+    let (life, leader) = working(&ground, "labelled").await;
+    for value in ["a", "b", "c"] {
+        patch(&life, json!({"metadata": {"labels": {"by-hand": value}}})).await;
+        tokio::time::sleep(Duration::from_secs(4)).await;
+    }
+    life.bot("second", "200:canary-bot").await;
+    life.until_ready("second").await;
+    assert_eq!(ends(&life, leader), 0, "a label is nobody's business");
+    rest(&life, &["first", "second"]).await;
+}
+
+async fn ends_during_a_create(ground: Ground) {
+    let (life, leader) = working(&ground, "ending").await;
+    let ended = ends(&life, leader);
+    life.wire.rule(Rule::once(
+        Side::Wazzup,
+        "POST /v2/channels",
+        Fault::DelayAnswer(Duration::from_secs(10)),
+    ));
+    life.bot("second", "200:canary-bot").await;
+    life.wait("the create on its way", || async {
+        if life.wire.struck() > 0 {
+            Ok(())
+        } else {
+            Err("not yet".to_owned())
+        }
+    })
+    .await;
+    life.retire(leader, true);
+    let from = now(&life);
+    life.wire.replicas()[leader].terminate();
+    life.bot("third", "300:canary-bot").await;
+    until_ended(&life, leader, ended, 0).await;
+    leadership::until_another_leads(&life, leader, from).await;
+    let messages = life.wire.messages();
+    let of = |replica: usize, label: &'static str| {
+        let of = messages[from..].iter();
+        of.filter(move |message| message.replica == Some(replica) && message.label == label)
+    };
+    assert!(of(leader, "PATCH wazzupchannels").count() > 0, "the id was stored");
+    assert_eq!(of(leader, "POST /v2/channels").count(), 0, "nothing new was started");
+    let handed = of(leader, "PUT leases").last().unwrap().at;
+    let taken = of(1 - leader, "PUT leases").next().unwrap().at;
+    let waited = taken.duration_since(handed);
+    assert!(waited < Duration::from_secs(20), "taken over after {waited:?} only");
+    life.retire(leader, false);
+    rest(&life, &["first", "second", "third"]).await;
+    let creates = life.simulator.journal().count("POST", "/v2/channels");
+    assert_eq!(creates, 3, "one create each");
+}
+
+async fn ready(life: &Life, replica: usize) -> bool {
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let asked = http.get(format!("{}/readyz", life.pages_url(replica))).send().await;
+    asked.is_ok_and(|answer| answer.status().as_u16() == 200)
+}
+
+async fn until_is_ready(life: &Life, replica: usize) {
+    let what = format!("replica {replica} to be ready");
+    control_plane::eventually(&what, PATIENCE, || async {
+        if ready(life, replica).await {
+            Ok(())
+        } else {
+            Err("not ready".to_owned())
+        }
+    })
+    .await;
+}
+
+/// A login from the QR to the password, whose every event goes to the replica that does not lead.
+async fn events_aside(ground: Ground) {
+    let life = pair(&ground, "aside").await;
+    life.start();
+    let leader = until_led(&life).await;
+    let other = 1 - leader;
+    for replica in [leader, other] {
+        until_is_ready(&life, replica).await;
+    }
+    life.front().only(Some(other));
+    flow::play(&life, Flow::TwoFactor, || {}).await;
+    let by = |replica: usize, labels: &[&str]| {
+        let messages = life.wire.messages();
+        let of = messages.iter();
+        of.filter(|message| message.replica == Some(replica) && labels.contains(&message.label.as_str()))
+            .count()
+    };
+    let sinks = ["POST configmaps", "PATCH configmaps"];
+    assert!(by(other, &sinks) > 0, "who receives a QR shows it");
+    assert_eq!(by(leader, &sinks), 0);
+    assert!(
+        by(other, &["PATCH wazzupaccounts"]) > 0,
+        "the leader is told of the rest"
+    );
+    leadership::assert_only_the_leader_acted(&life);
+}
+
+/// A change that comes within a second of another one is told as well: the leader has no other way to it within its interval.
+async fn many_events_aside(ground: Ground) {
+    let life = pair(&ground, "many").await;
+    life.start();
+    let leader = until_led(&life).await;
+    life.secret("wazzup-token", json!({"token": crate::life::TOKEN})).await;
+    let auth = json!({"clientToken": {"secretRef": {"name": "wazzup-token", "key": "token"}}});
+    life.account_with(json!({"auth": auth, "apiUrl": life.wazzup, "sync": {"interval": "1h"}}))
+        .await;
+    life.until_subscribed().await;
+    life.bot("first", "100:canary-bot").await;
+    life.bot("second", "200:canary-bot").await;
+    life.until_ready("first").await;
+    life.until_ready("second").await;
+    life.front().only(Some(1 - leader));
+    let id = |status: wazzup_operator::api::WazzupChannelStatus| status.channel_id.unwrap_or_default();
+    let ids = [id(life.status("first").await), id(life.status("second").await)];
+    for channel in &ids {
+        life.simulator
+            .with(|world, now| world.set_status(channel, "disabled", Some("blocked"), now))
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    for name in ["first", "second"] {
+        life.wait(&format!("{name} to be told"), || async {
+            let status = life.status(name).await;
+            if status.status.as_deref() == Some("disabled") {
+                Ok(())
+            } else {
+                Err(format!("{status:?}"))
+            }
+        })
+        .await;
+    }
+    leadership::assert_only_the_leader_acted(&life);
+}
+
+/// The QR's event comes before the answer to its create, to a replica that is asked to end then.
+async fn ends_with_an_early_qr(ground: Ground) {
+    let life = pair(&ground, "early").await;
+    life.start();
+    let leader = until_led(&life).await;
+    let other = 1 - leader;
+    life.account().await;
+    life.until_subscribed().await;
+    life.front().only(Some(other));
+    life.wire.rule(Rule::once(
+        Side::Wazzup,
+        "POST /v2/channels",
+        Fault::DelayAnswer(Duration::from_secs(6)),
+    ));
+    life.channel(flow::NAME, json!({"transport": "whatsapp"})).await;
+    life.wait("the early QR", || async {
+        let sent = life.simulator.journal().webhooks;
+        let came = sent
+            .iter()
+            .any(|sent| sent.status == Some(200) && sent.body.to_string().contains("qr"));
+        if came { Ok(()) } else { Err(format!("{sent:?}")) }
+    })
+    .await;
+    life.retire(other, true);
+    life.wire.replicas()[other].terminate();
+    until_ended(&life, other, 0, 0).await;
+    let shown = life.config_maps().get_opt("shop-qr").await.unwrap();
+    assert!(shown.is_some(), "the QR is in its sink before its receiver is gone");
+    life.retire(other, false);
+    life.front().only(None);
+    let id = life.status(flow::NAME).await.channel_id.unwrap_or_default();
+    assert!(life.scan(&id, "79990000001"));
+    rest(&life, &[flow::NAME]).await;
+}
+
+/// A new replica, then an old one less, twice, while events come all the time.
+async fn rolled(ground: Ground) {
+    let mut setting = Setting {
+        replicas: 3,
+        leader_elect: true,
+        ..Setting::default()
+    };
+    // A QR rotates every few seconds.
+    setting.timings.qr = 3_000;
+    setting.timings.qr_count = 1_000;
+    let life = Life::begin(&ground, "rolled", setting).await;
+    life.retire(2, true);
+    for replica in [0, 1] {
+        life.start_replica(replica);
+    }
+    life.account().await;
+    life.until_subscribed().await;
+    life.channel("waiting", json!({"transport": "whatsapp"})).await;
+    life.until("waiting", "ActionRequired", "ScanQr").await;
+    for (number, (young, old)) in [(2, 0), (0, 1)].into_iter().enumerate() {
+        life.start_replica(young);
+        life.retire(young, false);
+        until_is_ready(&life, young).await;
+        life.retire(old, true);
+        let ended = ends(&life, old);
+        life.wire.replicas()[old].terminate();
+        let bot = format!("bot{number}");
+        life.bot(&bot, &format!("{number}00:canary-bot")).await;
+        until_ended(&life, old, ended, 0).await;
+        life.until_ready(&bot).await;
+    }
+    let id = life.status("waiting").await.channel_id.unwrap_or_default();
+    life.wait("a scan of what is shown", || async {
+        if life.scan(&id, "79990000001") {
+            Ok(())
+        } else {
+            Err("nothing is shown".to_owned())
+        }
+    })
+    .await;
+    rest(&life, &["waiting", "bot0", "bot1"]).await;
+    let journal = life.simulator.journal();
+    let lost: Vec<_> = journal
+        .webhooks
+        .iter()
+        .filter(|sent| sent.status != Some(200))
+        .collect();
+    let qrs = life
+        .wire
+        .messages()
+        .into_iter()
+        .filter(|message| message.label.ends_with(" configmaps") && message.status.is_some())
+        .count();
+    assert!(journal.webhooks.len() > 10 && qrs > 5, "events came all the time");
+    assert!(lost.is_empty(), "{lost:#?}");
+    let remote = life.simulator.with(|world, _| world.channels_of(ACCOUNT).len());
+    assert_eq!(remote, 3);
+}
