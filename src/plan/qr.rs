@@ -14,7 +14,7 @@ const AHEAD: Duration = Duration::from_secs(300);
 pub enum QrRuling {
     /// It is the newest: show it.
     Show,
-    /// A newer one, or the same, is shown already.
+    /// A newer one is shown already.
     Superseded,
     /// The login it belongs to is over.
     Closed,
@@ -70,6 +70,13 @@ mod tests {
         assert_eq!(rule(980, Some(980), &Sink::Absent), QrRuling::Show);
         assert_eq!(rule(990, None, &Sink::Foreign), QrRuling::NameTaken);
         assert_eq!(rule(1_299, None, &Sink::Absent), QrRuling::Show);
+        assert_eq!(rule(1_300, None, &Sink::Absent), QrRuling::Show);
         assert_eq!(rule(1_301, None, &Sink::Absent), QrRuling::Ahead);
+        assert_eq!(
+            rule(980, None, &shown(980)),
+            QrRuling::Show,
+            "of the same second, the later"
+        );
+        assert_eq!(rule(990, Some(980), &Sink::Absent), QrRuling::Show);
     }
 }

@@ -11,6 +11,7 @@ mod identity;
 mod laws;
 mod login;
 mod report;
+mod said;
 mod setback;
 mod settle;
 mod stage;
