@@ -358,7 +358,7 @@ fn after_an_answer_no_note_is_written_twice_and_an_old_refusal_is_forgotten() {
     let link = with(known(Transport::Vk, "disabled", Some("unauthorized")), |seen| {
         seen.memory.refusal = Some(Refusal {
             call: RefusedCall::Link,
-            at: at(-5),
+            at: at(-4_000),
             words: "no".into(),
         });
     });
