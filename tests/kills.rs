@@ -92,5 +92,6 @@ async fn no_row_of_kills_over_a_backlog_and_no_storm_of_faults_loses_or_doubles_
     let cells = many::cells(&ground, Scale::Test, SEED)
         .into_iter()
         .chain(storm::cells(&ground, Scale::Test, SEED));
-    all_of("backlogs and storms", cells.collect(), 0).await;
+    // A storm by chance may turn out to be none.
+    all_of("backlogs and storms", cells.collect(), 2).await;
 }
