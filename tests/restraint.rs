@@ -133,6 +133,8 @@ async fn a_suspended_account_is_looked_at_and_nothing_is_written_for_its_channel
         .patch("default", &PatchParams::default(), &Patch::Merge(suspend))
         .await
         .unwrap();
+    // The two kinds are watched apart: what is made before the account's edit is seen may still be created.
+    stage.until_listed(1).await;
     stage.simulator.clear_journal();
     stage.telegram("new", "200:canary-bot").await;
     let told = stage.until("new", "Ready", "False", "Suspended").await;

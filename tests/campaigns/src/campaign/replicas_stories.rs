@@ -259,7 +259,8 @@ async fn edited_while_cut(ground: Ground, spec: Option<Value>) {
     let taken = messages[from..]
         .iter()
         .find(|message| {
-            message.label.ends_with(" leases") && !message.label.starts_with("GET") && message.status.is_some()
+            let write = message.label.ends_with(" leases") && !message.label.starts_with("GET");
+            write && message.status.is_some() && message.replica != Some(leader)
         })
         .unwrap();
     // The leader goes on for 24 s after its last renewal, which was at most 3 s and a look before.
@@ -491,7 +492,7 @@ async fn rolled(ground: Ground) {
         .into_iter()
         .filter(|message| message.label.ends_with(" configmaps") && message.status.is_some())
         .count();
-    assert!(journal.webhooks.len() > 10 && qrs > 5, "events came all the time");
+    assert!(journal.webhooks.len() > 4 && qrs > 1, "events came all the time");
     assert!(lost.is_empty(), "{lost:#?}");
     let remote = life.simulator.with(|world, _| world.channels_of(ACCOUNT).len());
     assert_eq!(remote, 3);
