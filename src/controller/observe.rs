@@ -149,7 +149,9 @@ async fn kind(context: &Context) -> Kind {
     let kinds: Api<CustomResourceDefinition> = Api::all(context.client.clone());
     match within(kinds.get_metadata_opt(NAME)).await {
         Ok(Some(kind)) if kind.metadata.deletion_timestamp.is_none() => Kind::Stays,
-        Ok(Some(_) | None) => Kind::Going,
+        Ok(Some(_)) => Kind::Going,
+        // A kind ends after the last of its objects: this answer is not to be believed while there is one.
+        Ok(None) => Kind::Hidden("its kind is not found".to_owned()),
         Err(error) if error.is_forbidden() => Kind::Stays,
         Err(error) => Kind::Hidden(error.to_string()),
     }
