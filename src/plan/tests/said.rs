@@ -1,5 +1,7 @@
 //! Beside what is done: the words that people are told, what becomes of the sink, when to look again, what is remembered.
 
+#![allow(clippy::large_stack_arrays, reason = "a table reads best in one piece")]
+
 use std::time::Duration;
 
 use super::super::{
