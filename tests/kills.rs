@@ -7,14 +7,12 @@ use std::path::Path;
 
 use campaigns::{
     Cell, Flow, Ground, Outcome,
-    campaign::{Scale, crash, many, storm},
+    campaign::{Scale, crash},
     runner,
 };
 
 /// Lives of one test side by side. They wait more than they work; four tests run at once.
 const AT_ONCE: usize = 8;
-/// A seed that is as good as any.
-const SEED: u64 = 7;
 
 fn ground() -> Ground {
     Ground::find(Path::new(env!("CARGO_BIN_EXE_wazzup-operator")))
@@ -83,15 +81,4 @@ async fn no_kill_while_a_token_is_got_or_a_secret_rotates_leaves_an_account_or_a
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_kill_at_a_start_or_around_the_lease_or_a_subscription_stops_the_next_process() {
     every_point_of(&[Flow::Start, Flow::Lease, Flow::HandOver, Flow::Resubscribe]).await;
-}
-
-/// A sample by seed; `make campaigns` plays hundreds.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_row_of_kills_over_a_backlog_and_no_storm_of_faults_loses_or_doubles_a_channel() {
-    let ground = ground();
-    let cells = many::cells(&ground, Scale::Test, SEED)
-        .into_iter()
-        .chain(storm::cells(&ground, Scale::Test, SEED));
-    // A storm by chance may turn out to be none.
-    all_of("backlogs and storms", cells.collect(), 2).await;
 }
