@@ -49,7 +49,7 @@ impl Member {
             "maxbot" => json!({"access_token": format!("canary-max-{name}-{version}")}),
             "avito" => json!({"code": format!("canary-code-{name}-{version}")}),
             "instAPI" => json!({
-                "username": name, "page_id": "1", "inst_id": "2", "user_token": format!("canary-insta-{name}-{version}"),
+                "username": "shop", "page_id": "1", "inst_id": "2", "user_token": format!("canary-insta-{name}-{version}"),
             }),
             _ => return None,
         })
