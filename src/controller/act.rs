@@ -122,9 +122,15 @@ async fn write_note(
     if taken == Take::TooLate {
         return Err(PassError::Outdated);
     }
+    if matches!(note, Note::RemoveFinalizer) {
+        context.claims.release(object, true);
+    }
     let written = match notes::carry_out(&context.client, object, note, conditional).await {
         Ok(written) => written,
         Err(error) => {
+            if matches!(note, Note::RemoveFinalizer) && !error.is_not_found() {
+                context.claims.release(object, false);
+            }
             if taken == Take::New {
                 context.claims.written(object);
             }
@@ -153,6 +159,9 @@ fn claimed(context: &Context, object: &WazzupChannel, answer: Answer) -> Answer 
 async fn write_note_surely(context: &Context, object: &WazzupChannel, note: &Note) -> Result<WazzupChannel, PassError> {
     let mut object = object.clone();
     let mut pause = Duration::from_millis(100);
+    if matches!(note, Note::RemoveFinalizer) {
+        context.claims.release(&object, true);
+    }
     for _ in 0..8 {
         match notes::carry_out(&context.client, &object, note, false).await {
             Ok(written) => return Ok(written),
@@ -173,7 +182,11 @@ async fn write_note_surely(context: &Context, object: &WazzupChannel, note: &Not
             }
         }
     }
-    Ok(notes::carry_out(&context.client, &object, note, false).await?)
+    let written = notes::carry_out(&context.client, &object, note, false).await;
+    if matches!(note, Note::RemoveFinalizer) && written.is_err() {
+        context.claims.release(&object, false);
+    }
+    Ok(written?)
 }
 
 /// The object vanished while its channel was being made, finalizer or not: the API server drops a finalizer that is written

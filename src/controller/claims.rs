@@ -1,7 +1,7 @@
 //! Who owns which channel: one table over all objects, since the service keeps no mark of ours.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -34,6 +34,8 @@ pub(super) struct Claims(Mutex<Table>);
 struct Table {
     entries: HashMap<String, Entry>,
     by_id: HashMap<ChannelId, Vec<String>>,
+    /// Objects that this process has let go, by uid, until the watch shows that they are gone.
+    released: HashSet<String>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -99,7 +101,26 @@ impl Claims {
 
     /// Forgets an object. Returns the one that holds its channel from now on.
     pub(super) fn remove(&self, channel: &WazzupChannel) -> Option<Key> {
-        self.table().drop_entry(&channel.uid()?)
+        let uid = channel.uid()?;
+        let mut table = self.table();
+        table.released.remove(&uid);
+        table.drop_entry(&uid)
+    }
+
+    /// Notes, before it is written, whether our finalizer goes: a view that is older must not have the channel deleted again.
+    pub(super) fn release(&self, channel: &WazzupChannel, goes: bool) {
+        let Some(uid) = channel.uid() else { return };
+        let mut table = self.table();
+        if goes {
+            table.released.insert(uid);
+        } else {
+            table.released.remove(&uid);
+        }
+    }
+
+    /// Whether our finalizer was taken away by this process.
+    pub(super) fn is_released(&self, uid: &str) -> bool {
+        self.table().released.contains(uid)
     }
 
     /// Whether another object has the better claim to an id: one that has it in its status, then the older one.
@@ -290,6 +311,20 @@ mod tests {
         assert_eq!(claims.owner(&id("x")), Some(("shop".into(), "a".into())));
         assert_eq!(claims.remove(&object), None);
         assert!(!claims.is_claimed(&id("x")));
+    }
+
+    #[test]
+    fn an_object_that_was_let_go_stays_so_for_an_older_view_until_it_is_gone() {
+        let claims = Claims::default();
+        let object = channel("a", "2026-01-01T00:00:00Z", None, Some("x"));
+        claims.release(&object, true);
+        claims.update(&object);
+        assert!(claims.is_released("a"));
+        claims.release(&object, false);
+        assert!(!claims.is_released("a"), "the write failed");
+        claims.release(&object, true);
+        claims.remove(&object);
+        assert!(!claims.is_released("a"));
     }
 
     #[test]

@@ -45,7 +45,12 @@ pub(super) async fn observe(context: &Context, channel: &WazzupChannel, carried:
         }
     }
     let account = account(context, channel, &standing).await;
-    let wish = validate::wish(channel, standing.suspend);
+    // The account's pass follows its edit, and a channel must not be faster than that.
+    let suspend = context
+        .caches
+        .account(&account_key)
+        .is_some_and(|account| account.spec.suspend);
+    let wish = validate::wish(channel, suspend || standing.suspend);
     let mut seen = Seen {
         now: clock::now(),
         nonce: secrets::hex(&secrets::random::<8>()),
@@ -85,7 +90,8 @@ async fn object(context: &Context, channel: &WazzupChannel, account: &Account) -
     let annotations = channel.annotations();
     let uid = channel.uid().unwrap_or_default();
     let deleting = channel.metadata.deletion_timestamp.is_some();
-    let finalizer = channel.finalizers().iter().any(|one| one == names::CHANNEL_FINALIZER);
+    let finalizer =
+        channel.finalizers().iter().any(|one| one == names::CHANNEL_FINALIZER) && !context.claims.is_released(&uid);
     let going = deleting && finalizer;
     Object {
         namespace: channel.namespace().unwrap_or_default(),

@@ -17,6 +17,7 @@ use crate::{
     Cell, Fault, Flow, Ground, Life, Outcome, Rule, Setting, Side, flow,
     life::{ACCOUNT, PATIENCE},
     oracle,
+    proxy::Message,
 };
 
 type Story = fn(Ground) -> BoxFuture<'static, ()>;
@@ -103,7 +104,7 @@ fn times(seconds: i64) -> Value {
     json!({"renewTime": format!("{at:.6}"), "acquireTime": format!("{at:.6}")})
 }
 
-/// A life whose first bot is connected; its leader.
+/// A life whose first bot is connected, and whose other replica knows that somebody leads; its leader.
 async fn working(ground: &Ground, name: &str) -> (Life, usize) {
     let life = pair(ground, name).await;
     life.start();
@@ -111,6 +112,18 @@ async fn working(ground: &Ground, name: &str) -> (Life, usize) {
     life.bot("first", "100:canary-bot").await;
     life.until_ready("first").await;
     let leader = until_led(&life).await;
+    life.wait("the other replica to see the lease", || async {
+        let messages = life.wire.messages();
+        let sees = |message: &Message| {
+            message.label == "GET leases" && message.status == Some(200) && message.replica != Some(leader)
+        };
+        if messages.iter().any(sees) {
+            Ok(())
+        } else {
+            Err("not yet".to_owned())
+        }
+    })
+    .await;
     (life, leader)
 }
 
@@ -439,6 +452,26 @@ async fn ends_with_an_early_qr(ground: Ground) {
     rest(&life, &[flow::NAME]).await;
 }
 
+/// Waits until so many QR codes were written into the sink.
+async fn until_shown(life: &Life, codes: usize) {
+    life.wait("events that come all the time", || async {
+        match shown(life) {
+            enough if enough >= codes => Ok(()),
+            few => Err(format!("{few} of {codes}")),
+        }
+    })
+    .await;
+}
+
+/// How often a QR was written into its sink.
+fn shown(life: &Life) -> usize {
+    let messages = life.wire.messages();
+    messages
+        .iter()
+        .filter(|message| message.label.ends_with(" configmaps") && message.status.is_some())
+        .count()
+}
+
 /// A new replica, then an old one less, twice, while events come all the time.
 async fn rolled(ground: Ground) {
     let mut setting = Setting {
@@ -462,6 +495,7 @@ async fn rolled(ground: Ground) {
         life.start_replica(young);
         life.retire(young, false);
         until_is_ready(&life, young).await;
+        until_shown(&life, 3 * (number + 1)).await;
         life.retire(old, true);
         let ended = ends(&life, old);
         life.wire.replicas()[old].terminate();
@@ -486,13 +520,8 @@ async fn rolled(ground: Ground) {
         .iter()
         .filter(|sent| sent.status != Some(200))
         .collect();
-    let qrs = life
-        .wire
-        .messages()
-        .into_iter()
-        .filter(|message| message.label.ends_with(" configmaps") && message.status.is_some())
-        .count();
-    assert!(journal.webhooks.len() > 4 && qrs > 1, "events came all the time");
+    let qrs = shown(&life);
+    assert!(journal.webhooks.len() > 10 && qrs > 5, "events came all the time");
     assert!(lost.is_empty(), "{lost:#?}");
     let remote = life.simulator.with(|world, _| world.channels_of(ACCOUNT).len());
     assert_eq!(remote, 3);

@@ -32,7 +32,7 @@ const RULES: (usize, usize) = (1, 5);
 /// Longer than pauses and breakers have grown to in such a storm, and than the wait for a QR whose event was lost.
 const PATIENCE: Duration = Duration::from_secs(480);
 /// A storm that struck less often was none.
-const LEAST: usize = 3;
+const LEAST: usize = 10;
 
 const READS: [&str; 2] = ["GET ", "LIST "];
 const WRITES: [&str; 4] = ["POST ", "PATCH ", "PUT ", "DELETE "];
