@@ -159,7 +159,7 @@ impl Metrics {
         let help = "Channels by transport, status at Wazzup and what a person must do";
         to.register("channels", help, self.channels.clone());
         to.register("accounts", "Accounts", self.accounts.clone());
-        let help = "Channels that turned up after a create was repeated";
+        let help = "Channels that turned up after a create without a clear answer";
         to.register("suspected_twins", help, self.suspected_twins.clone());
         to.register("leading", "1 while this replica leads", self.leading.clone());
         self
@@ -228,7 +228,7 @@ impl Metrics {
         self.limited.get_or_create(&Lane { lane }).observe(waited.as_secs_f64());
     }
 
-    /// Counts a channel that may have come from a create that was repeated.
+    /// Counts a channel that may have come from a create without a clear answer.
     pub fn suspected_twin(&self) {
         self.suspected_twins.inc();
     }

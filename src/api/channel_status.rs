@@ -128,22 +128,22 @@ pub struct Attempts {
     /// The last request, when it failed and its pause is not over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setback: Option<FailedRequest>,
-    /// A create that was repeated after one without a clear answer.
+    /// A create without a clear answer: it was repeated, a channel was found for it, or a person was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create_repeated: Option<RepeatedCreate>,
-    /// Channels that turned up after that and may have come from the first create; each was told once, none is touched.
+    /// Channels that turned up after that and may have come from that create; each was told once, none is touched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 128)))]
     pub suspected_twins: Vec<String>,
 }
 
-/// A create that was repeated.
+/// A create without a clear answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RepeatedCreate {
     /// When.
     pub at: MicroTime,
-    /// Channels of that transport that were there before, or that a person has ruled on: none of these is a twin.
+    /// Channels of that transport that were there before, or that a person was asked about: none of these is a twin.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 128)))]
     pub known: Vec<String>,

@@ -100,6 +100,9 @@ pub(super) async fn act(
             context.qr.replay(&object, id);
         }
         object = write_note_surely(context, &object, note).await?;
+        if matches!(note, Note::ClearIntent) {
+            context.claims.written(&object);
+        }
     }
     Ok(Acted {
         object,
@@ -132,13 +135,15 @@ async fn write_note(
                 context.claims.release(object, false);
             }
             if taken == Take::New {
-                context.claims.written(object);
+                context.claims.let_go(object);
             }
             return Err(error.into());
         }
     };
-    if let Note::RecordId(id) = note {
-        context.qr.replay(&written, id);
+    match note {
+        Note::RecordId(id) => context.qr.replay(&written, id),
+        Note::OpenIntent(_) | Note::ClearIntent | Note::ForgetId => context.claims.written(&written),
+        Note::RemoveFinalizer => {}
     }
     Ok(written)
 }
@@ -155,7 +160,8 @@ fn claimed(context: &Context, object: &WazzupChannel, answer: Answer) -> Answer 
     }
 }
 
-/// What follows a remote change must not be lost to somebody else's edit or to a moment's trouble.
+/// What follows a remote change must not be lost to somebody else's edit or to a moment's trouble. A replica that leads no
+/// more writes it only where nobody has gone on since: its intent is still there for the one that leads.
 async fn write_note_surely(context: &Context, object: &WazzupChannel, note: &Note) -> Result<WazzupChannel, PassError> {
     let mut object = object.clone();
     let mut pause = Duration::from_millis(100);
@@ -163,12 +169,14 @@ async fn write_note_surely(context: &Context, object: &WazzupChannel, note: &Not
         context.claims.release(&object, true);
     }
     for _ in 0..8 {
-        match notes::carry_out(&context.client, &object, note, false).await {
+        let leads = context.fence.holds();
+        match notes::carry_out(&context.client, &object, note, !leads).await {
             Ok(written) => return Ok(written),
             Err(error) if error.is_not_found() => {
                 left_behind(context, &object, note).await;
                 return Ok(object);
             }
+            Err(error) if error.is_conflict() && !leads => return Err(error.into()),
             Err(error) => {
                 tracing::warn!(%error, "a note that follows a change at Wazzup could not be written; it is tried again");
                 if error.is_conflict()
@@ -182,7 +190,7 @@ async fn write_note_surely(context: &Context, object: &WazzupChannel, note: &Not
             }
         }
     }
-    let written = notes::carry_out(&context.client, &object, note, false).await;
+    let written = notes::carry_out(&context.client, &object, note, !context.fence.holds()).await;
     if matches!(note, Note::RemoveFinalizer) && written.is_err() {
         context.claims.release(&object, false);
     }

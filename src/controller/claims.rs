@@ -48,7 +48,9 @@ struct Entry {
     local: bool,
     /// An unresolved create: in which account, of which transport.
     intent: Option<(Key, Transport)>,
-    /// A create that was repeated: newcomers of this account matter.
+    /// Its intent was written by this process before the watch could show it.
+    local_intent: bool,
+    /// A create without a clear answer: newcomers of this account matter.
     repeated: Option<Key>,
 }
 
@@ -68,7 +70,26 @@ impl Claims {
             entry.id.clone_from(&before.id);
             entry.local = true;
         }
+        if entry.id.is_none()
+            && entry.intent.is_none()
+            && let Some(before) = table.entries.get(&uid).filter(|before| before.local_intent)
+        {
+            entry.intent.clone_from(&before.intent);
+            entry.local_intent = true;
+        }
         table.put(&uid, entry)
+    }
+
+    /// Takes over what this process has just written, before the watch shows it: another object's search must count an
+    /// intent from the moment it is there.
+    pub(super) fn written(&self, channel: &WazzupChannel) {
+        let Some(uid) = channel.uid() else { return };
+        let entry = entry(channel, &uid);
+        let entry = Entry {
+            local_intent: entry.intent.is_some(),
+            ..entry
+        };
+        self.table().put(&uid, entry);
     }
 
     /// Claims an id for an object before the watch shows it; nothing is claimed when another object was first.
@@ -81,6 +102,10 @@ impl Claims {
             ..entry(channel, &uid)
         };
         let mut table = self.table();
+        let entry = Entry {
+            local_intent: table.has_local_intent(&uid),
+            ..entry
+        };
         let known = table
             .entries
             .get(&uid)
@@ -93,10 +118,12 @@ impl Claims {
     }
 
     /// Takes over what an object says of itself, and nothing that was claimed for it beyond that.
-    pub(super) fn written(&self, channel: &WazzupChannel) {
+    pub(super) fn let_go(&self, channel: &WazzupChannel) {
         let Some(uid) = channel.uid() else { return };
         let entry = entry(channel, &uid);
-        self.table().put(&uid, entry);
+        let mut table = self.table();
+        let local_intent = entry.intent.is_some() && table.has_local_intent(&uid);
+        table.put(&uid, Entry { local_intent, ..entry });
     }
 
     /// Forgets an object. Returns the one that holds its channel from now on.
@@ -135,6 +162,11 @@ impl Claims {
     /// The object that owns an id.
     pub(super) fn owner(&self, id: &ChannelId) -> Option<Key> {
         self.table().holder(id).map(|(_, entry)| entry.key.clone())
+    }
+
+    /// Whether an object other than this one claims an id.
+    pub(super) fn is_anothers(&self, id: &ChannelId, uid: &str) -> bool {
+        self.table().others_claim(id, uid)
     }
 
     /// Whether any object claims an id.
@@ -197,6 +229,10 @@ impl Table {
         self.holder(&id).map(|(_, entry)| entry.key.clone())
     }
 
+    fn has_local_intent(&self, uid: &str) -> bool {
+        self.entries.get(uid).is_some_and(|entry| entry.local_intent)
+    }
+
     fn others_claim(&self, id: &ChannelId, uid: &str) -> bool {
         self.by_id
             .get(id)
@@ -237,6 +273,7 @@ fn entry(channel: &WazzupChannel, uid: &str) -> Entry {
         created: channel.metadata.creation_timestamp.as_ref().map(|time| time.0),
         in_status: in_status.is_some(),
         local: false,
+        local_intent: false,
         intent: intent
             .filter(|_| id.is_none())
             .map(|_| (account_of(channel), channel.spec.transport)),
@@ -247,6 +284,7 @@ fn entry(channel: &WazzupChannel, uid: &str) -> Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan;
     use serde_json::json;
 
     fn channel(name: &str, created: &str, spec_id: Option<&str>, status_id: Option<&str>) -> WazzupChannel {
@@ -297,7 +335,7 @@ mod tests {
         assert_eq!(claims.take(&one, &id("x")), Take::Known);
         assert_eq!(claims.take(&two, &id("x")), Take::TooLate);
         assert!(claims.is_anothers(&id("x"), "two") && !claims.is_anothers(&id("x"), "one"));
-        claims.written(&one);
+        claims.let_go(&one);
         assert_eq!(claims.take(&two, &id("x")), Take::New);
     }
 
@@ -306,6 +344,7 @@ mod tests {
         let claims = Claims::default();
         let object = channel("a", "2026-01-01T00:00:00Z", None, None);
         assert_eq!(claims.take(&object, &id("x")), Take::New);
+        claims.update(&object);
         claims.update(&object);
         assert!(claims.is_claimed(&id("x")));
         assert_eq!(claims.owner(&id("x")), Some(("shop".into(), "a".into())));
@@ -335,5 +374,42 @@ mod tests {
         claims.update(&channel("young", "2026-02-01T00:00:00Z", Some("x"), None));
         let young = ("shop".to_owned(), "young".to_owned());
         assert_eq!(claims.remove(&holder), Some(young));
+    }
+
+    #[test]
+    fn an_intent_counts_from_the_moment_it_is_written_until_it_is_known_to_be_gone() {
+        let claims = Claims::default();
+        let before = channel("a", "2026-01-01T00:00:00Z", None, None);
+        let intent = plan::Intent {
+            at: Timestamp::UNIX_EPOCH,
+            nonce: "n".into(),
+            baseline: Vec::new(),
+            baseline_cut: false,
+        };
+        let mut after = before.clone();
+        let text = memory::write_intent(&intent, "a").unwrap();
+        after.annotations_mut().insert(names::CREATE_INTENT.to_owned(), text);
+        let open = || claims.other_intents(Transport::Telegram, "b", |_| true);
+        claims.update(&before);
+        assert_eq!(open(), 0);
+        claims.written(&after);
+        claims.update(&before);
+        assert_eq!(open(), 1, "the watch is late");
+        claims.take(&after, &id("x"));
+        assert_eq!(open(), 0, "its channel was found");
+        claims.let_go(&after);
+        claims.update(&before);
+        assert_eq!(open(), 1, "the id could not be written, and the watch is still late");
+        claims.update(&after);
+        claims.update(&before);
+        assert_eq!(open(), 0, "the watch has shown it, and then that it is gone");
+        claims.update(&after);
+        claims.let_go(&after);
+        claims.update(&before);
+        assert_eq!(open(), 0, "what the watch has shown is the watch's to take back");
+        claims.written(&after);
+        claims.written(&before);
+        claims.update(&before);
+        assert_eq!(open(), 0, "this process has taken it back");
     }
 }

@@ -28,7 +28,7 @@ pub(super) async fn remember(
 }
 
 /// Says what a plan means. After a call what it changed must not be lost to somebody else's edit, so the write is repeated
-/// on the object as it is then.
+/// on the object as it is then; not by a replica that leads no more, for another one may have gone on from there.
 pub(super) async fn say(
     context: &Context,
     object: &WazzupChannel,
@@ -49,10 +49,12 @@ pub(super) async fn say(
                 return Ok(());
             }
             Err(error) if error.is_not_found() => return Ok(()),
-            Err(error) if error.is_conflict() && called => match fetch(context, &object).await? {
-                Some(fresh) => object = fresh,
-                None => return Ok(()),
-            },
+            Err(error) if error.is_conflict() && called && context.fence.allows() => {
+                match fetch(context, &object).await? {
+                    Some(fresh) => object = fresh,
+                    None => return Ok(()),
+                }
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -174,7 +176,7 @@ async fn announce(
         context.metrics.suspected_twin();
         let own = after.channel_id.as_deref().unwrap_or_default();
         let note = format!(
-            "channel {twin} turned up after a create without a clear answer was repeated: it may be a twin of {own}. If it is nobody's, delete it at Wazzup; to keep it, make a WazzupChannel with spec.channelId {twin}"
+            "channel {twin} turned up after a create without a clear answer: it may be a twin of {own}. If it is nobody's, delete it at Wazzup; to keep it, make a WazzupChannel with spec.channelId {twin}"
         );
         context.announcer.say(object, true, "SuspectedTwin", &note).await;
     }

@@ -21,7 +21,10 @@ pub fn plan(seen: &Seen) -> Plan {
     if matches!(seen.remote, Remote::Looked(_)) {
         plan.memory.handled.sync.clone_from(&seen.object.requests.sync);
     }
-    twins::suspect(seen, &mut plan);
+    // With a call, what is remembered is written before anybody is told.
+    if plan.call.is_none() {
+        twins::suspect(seen, &mut plan);
+    }
     if plan.sink == SinkOrder::Withdraw && matches!(seen.sink, Sink::Shown { .. }) {
         plan.memory.qr_closed_at = Some(seen.now);
     }

@@ -146,15 +146,16 @@ pub(super) fn resolve(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) ->
         return plan;
     }
     match (found(wish, look, intent, &newcomers), wish.transport.login()) {
-        (Found::One(id), _) => adopt(seen, id),
-        (Found::Several, _) => person(
+        (Found::One(id), _) => adopt(seen, wish, intent, id),
+        (Found::Several, _) => choose(
             seen,
-            Need::ChooseChannel,
+            intent,
+            &newcomers,
             words::choose_channel(&seen.object, &newcomers),
         ),
         (Found::None, Login::Iframe) => wait_for_link(seen, wish),
         (Found::None, Login::Secret { .. } | Login::Qr | Login::Link) => match absence(seen, look, intent) {
-            Absence::Proven => again(seen, wish, look, intent, &[]),
+            Absence::Proven => again(seen, wish, look, intent),
             Absence::Open { memory, wake } => {
                 let why =
                     "a create had no clear answer; the account is being watched for the channel before another is made";
@@ -165,9 +166,18 @@ pub(super) fn resolve(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) ->
 }
 
 /// Creates once more; what the first create may yet bring is watched for.
-fn again(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent, ruled_on: &[&RemoteChannel]) -> Plan {
+fn again(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) -> Plan {
     let mut plan = open(seen, wish, look);
-    plan.memory.repeated = Some(twins::repeated(seen, intent, ruled_on));
+    plan.memory.repeated = Some(twins::repeated(seen, intent, &[]));
+    plan
+}
+
+/// Asks a person, and remembers of which channels: a later one was no part of the question.
+fn choose(seen: &Seen, intent: &Intent, newcomers: &[&RemoteChannel], message: String) -> Plan {
+    let mut plan = person(seen, Need::ChooseChannel, message);
+    if !twins::told(seen, intent, newcomers) {
+        plan.memory.repeated = Some(twins::repeated(seen, intent, newcomers));
+    }
     plan
 }
 
@@ -178,29 +188,42 @@ fn answered(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent, newcomers: &
         return None;
     }
     if answer == "create" {
-        return Some(again(seen, wish, look, intent, newcomers));
+        return Some(again(seen, wish, look, intent));
     }
     let chosen = look.unclaimed.iter().find(|channel| channel.id.as_str() == answer);
     Some(match chosen {
         Some(channel) => {
-            let mut plan = adopt(seen, channel.id.clone());
-            plan.memory.handled.resolve_create = Some(answer.clone());
+            let mut plan = adopt(seen, wish, intent, channel.id.clone());
+            if plan.note.is_some() {
+                plan.memory.handled.resolve_create = Some(answer.clone());
+            }
             plan
         }
-        None => person(
-            seen,
-            Need::ChooseChannel,
-            format!(
-                "'{answer}' is no unclaimed {} channel of this account; {}",
-                wish.transport,
-                words::choose_channel(&seen.object, newcomers)
-            ),
-        ),
+        None => {
+            let what = words::choose_channel(&seen.object, newcomers);
+            let message = format!(
+                "'{answer}' is no unclaimed {} channel of this account; {what}",
+                wish.transport
+            );
+            choose(seen, intent, newcomers, message)
+        }
     })
 }
 
-fn adopt(seen: &Seen, id: ChannelId) -> Plan {
+/// Takes a channel that was found. Whether it is the one that the create made, or that one is still to come, nobody knows:
+/// what turns up beside it is watched for, which is written down before the intent goes.
+fn adopt(seen: &Seen, wish: &Wish, intent: &Intent, id: ChannelId) -> Plan {
     let mut memory = seen.memory.clone();
+    let watched = match wish.transport.login() {
+        Login::Secret { .. } | Login::Qr | Login::Link => twins::told(seen, intent, &[]),
+        // A link creates nothing by itself.
+        Login::Iframe => true,
+    };
+    if !watched {
+        memory.repeated = Some(twins::repeated(seen, intent, &[]));
+        let verdict = Verdict::Waiting(Progress::Connecting, "a channel was found".to_owned());
+        return Plan::say(memory, verdict, Wake::LookAfter(std::time::Duration::ZERO));
+    }
     memory.channel_id = Some(id.clone());
     memory.missing_since = None;
     if let Supply::Present { hash } = &seen.credentials {

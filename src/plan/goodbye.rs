@@ -174,7 +174,9 @@ fn search(seen: &Seen, wish: &Wish) -> Plan {
         }
     }
     match found(wish, look, intent, &newcomers) {
-        Found::One(id) => delete_found(seen, id),
+        // Another may still come, and once the object is gone nobody would be told of it.
+        Found::One(id) if grace_is_over(seen, wish, intent) => delete_found(seen, id),
+        Found::One(_) => watch(seen, look, intent),
         Found::Several => {
             let message = format!(
                 "{}; or leave them all at Wazzup: {}",
@@ -206,6 +208,16 @@ fn nothing_found(seen: &Seen, wish: &Wish, look: &Look, intent: &super::Intent) 
     if matches!(wish.transport.login(), Login::Iframe) && look.complete {
         return release(seen, "no channel was made");
     }
+    watch(seen, look, intent)
+}
+
+/// A link makes nothing by itself; any other create may still make something until then.
+fn grace_is_over(seen: &Seen, wish: &Wish, intent: &super::Intent) -> bool {
+    matches!(wish.transport.login(), Login::Iframe)
+        || remaining(intent.at, seen.timing.create_grace, seen.now).is_zero()
+}
+
+fn watch(seen: &Seen, look: &Look, intent: &super::Intent) -> Plan {
     match absence(seen, look, intent) {
         Absence::Proven => release(seen, "no channel was made"),
         Absence::Open { memory, wake } => {

@@ -6,7 +6,7 @@ use super::Requests;
 use crate::model::ChannelId;
 
 /// What the status remembers: the budgets and every "once" are derived from it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Memory {
     /// `status.channelId`
     pub channel_id: Option<ChannelId>,
@@ -42,7 +42,7 @@ pub struct Memory {
     pub setback: Option<Setback>,
     /// When the QR sink was last closed.
     pub qr_closed_at: Option<Timestamp>,
-    /// A create that was repeated.
+    /// A create without a clear answer.
     pub repeated: Option<super::Repeated>,
     /// Newcomers that may have come from the first one, each told once.
     pub twins: Vec<ChannelId>,
@@ -51,7 +51,7 @@ pub struct Memory {
 }
 
 /// A refusal, kept so that it is neither repeated at once nor forgotten in what people are told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Refusal {
     /// Of what.
     pub call: RefusedCall,
@@ -73,7 +73,7 @@ pub struct Setback {
 }
 
 /// What was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefusedCall {
     /// `POST /v2/channels`
     Create,

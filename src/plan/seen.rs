@@ -77,7 +77,7 @@ pub enum Kind {
 }
 
 /// Values of the request annotations, or the last ones handled.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Requests {
     /// `reinit-requested-at`
     pub reinit: Option<String>,
@@ -92,7 +92,7 @@ pub struct Requests {
 }
 
 /// What was written before a create, so that no crash can hide that one may have happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Intent {
     /// When.
     pub at: Timestamp,
@@ -243,7 +243,7 @@ pub struct Look {
     pub mine: Option<RemoteChannel>,
     /// What `GET /v2/channels/{id}` said, asked when the id is known and the list lacks it.
     pub by_id: RemoteById,
-    /// Channels of our transport that no object claims.
+    /// Channels of our transport that no other object claims.
     pub unclaimed: Vec<RemoteChannel>,
     /// Whether the list held no channel at all.
     pub empty: bool,

@@ -1,22 +1,22 @@
-//! A newcomer that turns up after a create was repeated: it may have come from the first one. It is told and never
-//! deleted by itself.
+//! A newcomer that turns up after a create without a clear answer was repeated, or was taken to have made a channel that
+//! was found: it may have come from that create. It is told and never deleted by itself.
 
 use jiff::Timestamp;
 
 use super::{Intent, Look, Plan, Remote, Seen, create::remaining};
-use crate::model::ChannelId;
+use crate::model::{ChannelId, RemoteChannel};
 
-/// How long after a repeated create newcomers are suspected.
+/// How long after that newcomers are suspected.
 const SUSPICION: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
 /// How many ids are kept.
 const KEPT: usize = 50;
 
-/// A create was repeated after one without a clear answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A create had no clear answer: it was repeated, a channel was found, or a person was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Repeated {
     /// When.
     pub at: Timestamp,
-    /// What nobody claimed before the first of them, and what a person has ruled on since: none of these is a twin.
+    /// What nobody claimed before the first of them, and what a person was asked about since: none of these is a twin.
     pub known: Vec<ChannelId>,
 }
 
@@ -25,15 +25,23 @@ pub fn watches(repeated: Option<&Repeated>, now: Timestamp) -> bool {
     repeated.is_some_and(|repeated| !remaining(repeated.at, SUSPICION, now).is_zero())
 }
 
-/// What is remembered when a create is repeated.
-pub(super) fn repeated(seen: &Seen, intent: &Intent, ruled_on: &[&crate::model::RemoteChannel]) -> Repeated {
+/// Whether that is remembered of this intent already, with these channels.
+pub(super) fn told(seen: &Seen, intent: &Intent, channels: &[&RemoteChannel]) -> bool {
+    let kept = seen.memory.repeated.as_ref().filter(|kept| kept.at >= intent.at);
+    kept.is_some_and(|kept| kept.known == repeated(seen, intent, channels).known)
+}
+
+/// What is remembered of a create without a clear answer; a person is told of these channels.
+pub(super) fn repeated(seen: &Seen, intent: &Intent, told: &[&RemoteChannel]) -> Repeated {
     let earlier = seen.memory.repeated.as_ref();
     let mut known: Vec<ChannelId> = earlier.map_or_else(|| intent.baseline.clone(), |earlier| earlier.known.clone());
-    known.extend(ruled_on.iter().map(|channel| channel.id.clone()));
+    known.extend(told.iter().map(|channel| channel.id.clone()));
     known.sort();
     known.dedup();
     known.truncate(KEPT);
-    Repeated { at: seen.now, known }
+    // Of an intent that a clock has set ahead it is remembered too.
+    let at = seen.now.max(intent.at);
+    Repeated { at, known }
 }
 
 /// Adds to a plan the twins that this look shows for the first time.

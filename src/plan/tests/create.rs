@@ -4,8 +4,17 @@ use super::super::{
     Account, AccountTrouble, Call, Claim, Look, Management, Need, Note, Refusal, RefusedCall, Remote, Repeated, Sink,
     Supply, Verdict, Webhooks,
 };
-use super::stage::{at, fresh, gist, id, known, look, looked, need, planned, remote, unclear, wished, words};
+use super::stage::{at, fresh, gist, id, known, look, looked, need, planned, remote, unclear, wished, words, written};
 use crate::model::{Fault, NotSent, Transport};
+
+/// The plan of the pass after the one that found a channel and wrote down that others are watched for.
+fn adopted(seen: &super::super::Seen) -> super::super::Plan {
+    let first = planned(seen);
+    assert_eq!(gist(&first), "Connecting", "the id comes after what is watched for");
+    let watched = first.memory.repeated.as_ref();
+    assert_eq!(watched.map(|repeated| repeated.at), Some(seen.now));
+    planned(&written(seen.clone(), &first))
+}
 
 /// Past the grace, and seen missing once already, long enough ago.
 fn settled(transport: Transport) -> super::super::Seen {
@@ -202,7 +211,10 @@ fn one_newcomer_is_ours_at_once() {
             remote("old", transport, "active", None),
             remote("new", transport, "init", Some("qr")),
         ];
-        let plan = planned(&seen);
+        let plan = match transport {
+            Transport::Vk => planned(&seen),
+            _ => adopted(&seen),
+        };
         assert_eq!(gist(&plan), "record new, Connecting", "{transport}");
         assert_eq!(plan.memory.channel_id, Some(id("new")));
     }
@@ -226,7 +238,12 @@ fn unscanned_qr_channels_are_interchangeable_up_to_the_number_of_open_intents() 
         look.unclaimed = (0..newcomers)
             .map(|number| remote(&format!("n{number}"), transport, "init", Some("qr")))
             .collect();
-        gist(&planned(&seen))
+        let plan = planned(&seen);
+        gist(&if gist(&plan) == "Connecting" {
+            adopted(&seen)
+        } else {
+            plan
+        })
     };
     assert_eq!(of(2, 1, Transport::Max), "record n0, Connecting");
     assert_eq!(of(2, 0, Transport::Max), "ChooseChannel");
@@ -252,7 +269,14 @@ fn a_persons_answer_decides_once() {
     looked(&mut seen).unclaimed = ["a", "b"]
         .map(|word| remote(word, Transport::Telegram, "init", None))
         .to_vec();
-    assert_eq!(gist(&planned(&seen)), "ChooseChannel");
+    let asked = planned(&seen);
+    assert_eq!(gist(&asked), "ChooseChannel");
+    seen.memory = asked.memory;
+    assert_eq!(
+        planned(&seen).memory,
+        seen.memory,
+        "asked once, nothing more is written"
+    );
     seen.object.requests.resolve_create = Some("b".into());
     let plan = planned(&seen);
     assert_eq!(gist(&plan), "record b, Connecting");
@@ -347,9 +371,47 @@ fn what_a_person_has_ruled_out_is_no_twin() {
     looked(&mut seen).unclaimed = ["a", "b"]
         .map(|word| remote(word, Transport::Telegram, "active", None))
         .to_vec();
+    seen.memory = planned(&seen).memory;
+    let known = |seen: &super::super::Seen| planned(seen).memory.repeated.unwrap().known;
+    assert_eq!(known(&seen), [id("a"), id("b"), id("old")], "a person was asked");
     seen.object.requests.resolve_create = Some("create".into());
-    let repeated = planned(&seen).memory.repeated.unwrap();
-    assert_eq!(repeated.known, [id("a"), id("b"), id("old")]);
+    assert_eq!(known(&seen), [id("a"), id("b"), id("old")]);
+    looked(&mut seen)
+        .unclaimed
+        .push(remote("c", Transport::Telegram, "active", None));
+    assert_eq!(known(&seen), [id("a"), id("b"), id("old")], "nobody was asked about c");
+}
+
+#[test]
+fn what_turns_up_beside_a_found_channel_is_suspected() {
+    let mut seen = unclear(Transport::Telegram, 5);
+    looked(&mut seen).unclaimed = vec![remote("first", Transport::Telegram, "active", None)];
+    let plan = adopted(&seen);
+    let repeated = plan.memory.repeated.clone().unwrap();
+    assert_eq!((repeated.at, repeated.known), (at(0), vec![id("old")]));
+    let mut seen = written(seen, &plan);
+    let look = looked(&mut seen);
+    look.mine = look.unclaimed.pop();
+    look.unclaimed = vec![remote("second", Transport::Telegram, "active", None)];
+    assert_eq!(planned(&seen).memory.twins, [id("second")]);
+}
+
+#[test]
+fn a_twin_is_told_in_a_pass_that_calls_nothing() {
+    let mut seen = known(Transport::Telegram, "active", None);
+    seen.memory.repeated = Some(Repeated {
+        at: at(-600),
+        known: Vec::new(),
+    });
+    looked(&mut seen).unclaimed = vec![remote("twin", Transport::Telegram, "active", None)];
+    seen.credentials = Supply::Present { hash: "k:2".into() };
+    let plan = planned(&seen);
+    assert_eq!(gist(&plan), "reinit mine, Reinitializing");
+    assert_eq!(
+        plan.memory.twins,
+        [],
+        "what is written before a call is announced by nobody"
+    );
 }
 
 #[test]

@@ -158,7 +158,13 @@ fn what_an_unclear_create_may_have_made_is_searched_before_the_object_goes() {
     let found = with(young.clone(), |seen| {
         looked(seen).unclaimed = vec![remote("new", Transport::Telegram, "init", None)];
     });
-    assert_eq!(gist(&planned(&found)), "record new, Deleting");
+    assert_eq!(
+        gist(&planned(&found)),
+        "Deleting",
+        "another may still come, and nobody would be left to tell"
+    );
+    let late = with(found, |seen| seen.now = at(200));
+    assert_eq!(gist(&planned(&late)), "record new, Deleting");
     let hidden = with(young.clone(), |seen| {
         seen.remote = Remote::Hidden {
             fault: Fault::Unclear { why: "timeout".into() },
