@@ -1,0 +1,228 @@
+//! What is searched, and how far.
+
+use wazzup_operator::model::Transport;
+
+use crate::{
+    bugs::Bug,
+    search::{Summary, search},
+    state::Budget,
+    world::Scenario,
+};
+
+/// How far a search goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bounds {
+    /// What every test run can afford.
+    Short,
+    /// What a campaign can.
+    Long,
+}
+
+/// A scenario and its name.
+#[derive(Debug, Clone, Copy)]
+pub struct Named {
+    /// A sentence.
+    pub name: &'static str,
+    /// What is searched.
+    pub scenario: Scenario,
+}
+
+const CALM: Budget = Budget {
+    ticks: 0,
+    mishaps: 0,
+    crashes: 0,
+    aborts: 0,
+    losses: 0,
+    answers: 0,
+    replays: 0,
+    late: 0,
+    lags: 0,
+    lies: 0,
+    fails: 0,
+    strangers: 0,
+    deletes: 0,
+    choices: 0,
+    vanish: 0,
+    rotations: 0,
+    logins: 0,
+};
+
+/// Faults of the network, of processes and of lists; what is not named cannot happen.
+const FAULTS: Budget = Budget {
+    ticks: 4,
+    mishaps: 2,
+    crashes: 2,
+    aborts: 1,
+    losses: 1,
+    answers: 2,
+    lags: 1,
+    lies: 1,
+    fails: 1,
+    ..CALM
+};
+
+/// One object to be created.
+const fn one(transport: Transport, budget: Budget) -> Scenario {
+    Scenario {
+        transport,
+        objects: 1,
+        settled: false,
+        password: false,
+        budget,
+    }
+}
+
+/// One object whose channel works.
+const fn settled(transport: Transport, budget: Budget) -> Scenario {
+    Scenario {
+        settled: true,
+        password: matches!(transport, Transport::Tgapi),
+        ..one(transport, budget)
+    }
+}
+
+const fn two(transport: Transport, budget: Budget) -> Scenario {
+    Scenario {
+        objects: 2,
+        ..one(transport, budget)
+    }
+}
+
+/// All scenarios within bounds.
+pub fn scenarios(bounds: Bounds) -> Vec<Named> {
+    let more = u8::from(bounds == Bounds::Long);
+    let mut all = Vec::new();
+    let mut add = |name, scenario| all.push(Named { name, scenario });
+    let long = bounds == Bounds::Long;
+    let faults = Budget {
+        ticks: 4,
+        mishaps: 2 + more,
+        lags: more,
+        fails: more,
+        ..FAULTS
+    };
+    let people = Budget {
+        ticks: 3,
+        mishaps: 1 + more,
+        lags: more,
+        lies: more,
+        fails: more,
+        losses: more,
+        aborts: more,
+        replays: 1,
+        strangers: 1,
+        deletes: 1,
+        choices: 1,
+        ..FAULTS
+    };
+    let late = Budget {
+        ticks: 5,
+        mishaps: 2,
+        late: 1,
+        answers: 1,
+        crashes: 1,
+        ..CALM
+    };
+    let both = Budget {
+        ticks: if long { 3 } else { 0 },
+        mishaps: 1 + more,
+        answers: 1,
+        crashes: 1,
+        losses: more,
+        aborts: more,
+        deletes: more,
+        ..CALM
+    };
+    let upkeep = Budget {
+        ticks: 2 + more,
+        mishaps: 1 + more,
+        rotations: 1,
+        logins: 1 + more,
+        strangers: 1,
+        deletes: 1,
+        vanish: more,
+        lags: more,
+        losses: more,
+        aborts: more,
+        ..FAULTS
+    };
+    let loss = Budget {
+        ticks: 3,
+        vanish: 1,
+        strangers: 1,
+        rotations: 0,
+        logins: 0,
+        ..upkeep
+    };
+    for (transport, names) in [
+        (
+            Transport::Telegram,
+            [
+                "a bot is created, and much goes wrong",
+                "a bot is created while people meddle",
+                "a bot is created by a service that keeps no promise",
+                "two bots are created at once",
+                "a bot is kept",
+                "a bot is lost at the service",
+            ],
+        ),
+        (
+            Transport::Whatsapp,
+            [
+                "a QR channel is created, and much goes wrong",
+                "a QR channel is created while people meddle",
+                "a QR channel is created by a service that keeps no promise",
+                "two QR channels are created at once",
+                "a QR channel is kept",
+                "a QR channel is lost at the service",
+            ],
+        ),
+    ] {
+        add(names[0], one(transport, faults));
+        add(names[1], one(transport, people));
+        add(names[2], one(transport, late));
+        add(names[3], two(transport, both));
+        add(names[4], settled(transport, upkeep));
+        add(names[5], settled(transport, loss));
+    }
+    let logins = Budget {
+        logins: 3 + more,
+        losses: 1,
+        vanish: 0,
+        strangers: 0,
+        deletes: 0,
+        ..upkeep
+    };
+    add(
+        "a channel with a two-factor password is kept",
+        settled(Transport::Tgapi, logins),
+    );
+    all
+}
+
+/// Searches all scenarios within bounds.
+pub fn check(bounds: Bounds, mut tell: impl FnMut(&Named, &Summary)) -> Summary {
+    let mut whole = Summary {
+        states: 0,
+        transitions: 0,
+        depth: 0,
+        sights: 0,
+        complete: true,
+        violations: Vec::new(),
+    };
+    let most = match bounds {
+        Bounds::Short => 3_000_000,
+        Bounds::Long => 40_000_000,
+    };
+    for named in scenarios(bounds) {
+        let found = search(named.scenario, Bug::None, most);
+        tell(&named, &found);
+        whole.states += found.states;
+        whole.transitions += found.transitions;
+        whole.depth = whole.depth.max(found.depth);
+        whole.sights += found.sights;
+        whole.complete &= found.complete;
+        whole.violations.extend(found.violations);
+    }
+    whole
+}

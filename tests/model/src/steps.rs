@@ -1,0 +1,283 @@
+//! A pass, step by step, in the order of the controller: observe and plan (`observe.rs`), note, memory, call, settle, note
+//! (`act.rs`), look again after a create, status (`channel.rs`, `status.rs`). No decision is made here.
+
+use wazzup_operator::plan::{Call, Note, Verdict, Wake};
+
+use crate::{
+    bugs::Bug,
+    pool::Planned,
+    state::{CHANNELS, Copy, NONE, NOTHING, Pass, Phase, Replica, Shown, State},
+    value::{Told, Value, bit, finalizer, id, number, stored},
+    world::World,
+};
+
+/// Why Kubernetes refused a write.
+enum Refusal {
+    Conflict,
+    NotFound,
+}
+
+impl World {
+    pub(crate) fn write(&self, state: &mut State, replica: usize, object: usize) -> Result<(), String> {
+        let pass = state.replicas[replica].passes[object];
+        let planned = self.pool.plan(pass.plan);
+        match pass.phase {
+            Phase::Planned => self.first_write(state, replica, object, &planned)?,
+            Phase::Noted => self.remember(state, replica, object, &planned),
+            Phase::Settled => {
+                if let Some(note) = &planned.plan.note {
+                    if !self.note_surely(state, replica, object, note) {
+                        self.end(state, replica, object);
+                        return Ok(());
+                    }
+                    if matches!(note, Note::ClearIntent) {
+                        self.written(state, replica, object);
+                    }
+                }
+                self.acted(state, replica, object);
+            }
+            Phase::Telling => self.tell(state, replica, object),
+            Phase::Idle | Phase::Lane | Phase::Remembered | Phase::Waiting | Phase::Again => {}
+        }
+        Ok(())
+    }
+
+    fn first_write(&self, state: &mut State, replica: usize, object: usize, planned: &Planned) -> Result<(), String> {
+        let calls = planned.plan.call.is_some();
+        let sends = matches!(planned.plan.call, Some(Call::Create { .. } | Call::Reinit(_)));
+        if sends && planned.key.secret != state.secret {
+            self.end(state, replica, object);
+            return Ok(());
+        }
+        let note = planned.plan.note.as_ref();
+        let note = note.filter(|_| !(calls && self.bug == Bug::NoIntent));
+        let known_before = state.replicas[replica].claims[object].id;
+        if let Some(note) = note {
+            if let Note::RecordId(id) = note {
+                if !self.take(state, replica, object, number(id)) {
+                    self.end(state, replica, object);
+                    return Ok(());
+                }
+            }
+            let (claims, before) = (state.replicas[replica].claims[object], state.clone());
+            let conditional = !(self.bug == Bug::UnconditionalIntent && matches!(note, Note::OpenIntent(_)));
+            if self.note(state, replica, object, note, conditional).is_err() {
+                if known_before != claims.id {
+                    self.written(state, replica, object);
+                }
+                self.end(state, replica, object);
+                return Ok(());
+            }
+            if let Note::RecordId(id) = note {
+                self.may_take(&before, state, object, number(id), planned)?;
+                if planned.seen.object.deleting && planned.seen.object.requests.resolve_create.is_some() {
+                    Self::leave(state, object, number(id));
+                }
+            }
+            if matches!(note, Note::OpenIntent(_) | Note::ClearIntent | Note::ForgetId) {
+                self.written(state, replica, object);
+            }
+        }
+        if !calls {
+            self.acted(state, replica, object);
+        } else if note.is_some() {
+            state.replicas[replica].passes[object].phase = Phase::Noted;
+        } else {
+            self.remember(state, replica, object, planned);
+        }
+        Ok(())
+    }
+
+    /// `cluster::notes::carry_out`.
+    fn note(
+        &self,
+        state: &mut State,
+        replica: usize,
+        object: usize,
+        note: &Note,
+        conditional: bool,
+    ) -> Result<(), Refusal> {
+        let copy = state.replicas[replica].passes[object].copy;
+        if !state.exists(object) {
+            return Err(Refusal::NotFound);
+        }
+        if matches!(note, Note::RecordId(_)) && !state.replicas[replica].leads {
+            state.late_record = true;
+        }
+        let changes = finalizer(note).is_some_and(|wanted| wanted != self.pool.facts(copy.value).finalizer);
+        if (conditional || (changes && self.bug != Bug::UnconditionalIntent)) && !copy.fresh {
+            return Err(Refusal::Conflict);
+        }
+        let plan = state.replicas[replica].passes[object].plan;
+        let value = self.pool.noted(state.objects[object], copy.value, plan);
+        self.store(state, object, value);
+        self.hold(state, replica, object);
+        Ok(())
+    }
+
+    /// `act::write_note_surely`: unconditional, and repeated on the object as it is after a conflict.
+    fn note_surely(&self, state: &mut State, replica: usize, object: usize, note: &Note) -> bool {
+        let leads = state.replicas[replica].leads || self.bug == Bug::StaleRecord;
+        match self.note(state, replica, object, note, !leads) {
+            Ok(()) | Err(Refusal::NotFound) => true,
+            Err(Refusal::Conflict) if leads => {
+                self.hold(state, replica, object);
+                let _ = self.note(state, replica, object, note, false);
+                true
+            }
+            Err(Refusal::Conflict) => false,
+        }
+    }
+
+    /// `status::remember`.
+    fn remember(&self, state: &mut State, replica: usize, object: usize, planned: &Planned) {
+        let copy = state.replicas[replica].passes[object].copy;
+        let known = self.pool.value(copy.value);
+        let memory = stored(&planned.plan.memory);
+        if memory != known.memory && self.bug != Bug::CallBeforeMemory {
+            if !state.exists(object) || !copy.fresh {
+                self.end(state, replica, object);
+                return;
+            }
+            let value = Value {
+                memory,
+                ..(*known).clone()
+            };
+            let value = self.pool.put(value);
+            self.store(state, object, value);
+            self.hold(state, replica, object);
+        }
+        state.replicas[replica].passes[object].phase = Phase::Remembered;
+    }
+
+    /// `status::say`, and what follows a pass.
+    pub(crate) fn tell(&self, state: &mut State, replica: usize, object: usize) {
+        let pass = state.replicas[replica].passes[object];
+        let planned = self.pool.plan(pass.plan);
+        if state.exists(object) {
+            let mut copy = pass.copy;
+            let mut value = self.pool.said(copy.value, pass.plan);
+            if value != copy.value && !copy.fresh {
+                if !(pass.called && (state.replicas[replica].leads || self.bug == Bug::StaleStatus)) {
+                    self.end(state, replica, object);
+                    return;
+                }
+                copy.value = state.objects[object];
+                value = self.pool.said(copy.value, pass.plan);
+            }
+            let mut told = match self.pool.facts(value).told {
+                Told::Choose(candidates) => candidates,
+                Told::Nothing | Told::Connected | Told::Gone | Told::HeldByAnother | Told::Person(_) => 0,
+            };
+            if !planned.plan.memory.twins.is_empty() {
+                // An event tells those that the status did not hold before.
+                let known = self.pool.value(copy.value);
+                let twins = planned.plan.memory.twins.iter();
+                let new = twins.filter(|twin| !known.memory.twins.contains(twin));
+                told |= new.fold(0, |mask, twin| mask | bit(number(twin)));
+            }
+            for (number, channel) in state.channels.iter_mut().enumerate() {
+                channel.told |= told & bit(number) != 0 && channel.shown != Shown::Absent;
+            }
+            if value != copy.value {
+                self.store(state, object, value);
+            }
+        }
+        let wants = matches!(planned.plan.wake, Wake::LookAfter(_)) || pass.called;
+        state.replicas[replica].due[object] = wants && planned.plan.verdict != Verdict::Connected;
+        self.end(state, replica, object);
+    }
+
+    /// Everything is carried out: the lane is left, and either the status is written or it is looked at again.
+    pub(crate) fn acted(&self, state: &mut State, replica: usize, object: usize) {
+        let it = &mut state.replicas[replica];
+        let planned = self.pool.plan(it.passes[object].plan);
+        if usize::from(it.lane) == object {
+            it.lane = NONE;
+        }
+        let pass = &mut it.passes[object];
+        if pass.called {
+            it.due[object] = true;
+        }
+        if matches!(planned.plan.verdict, Verdict::Gone(_)) && planned.seen.object.deleting {
+            it.due[object] = false;
+            self.end(state, replica, object);
+        } else if pass.called && planned.plan.verdict == Verdict::Unsettled {
+            pass.phase = Phase::Again;
+            pass.carried = pass.plan;
+            pass.plan = NOTHING;
+            pass.called = false;
+        } else {
+            pass.phase = Phase::Telling;
+        }
+    }
+
+    /// A pass holds the object as the API server returned it.
+    pub(crate) fn hold(&self, state: &mut State, replica: usize, object: usize) {
+        let value = state.objects[object];
+        if value != NOTHING {
+            state.replicas[replica].passes[object].copy = Copy { value, fresh: true };
+        }
+    }
+
+    /// The API server stores an object, or lets it go.
+    pub(crate) fn store(&self, state: &mut State, object: usize, value: u32) {
+        let facts = self.pool.facts(value);
+        let gone = facts.deleting && !facts.finalizer;
+        // Nobody is left to be told of what a request that is still on its way may make: not of an object whose own
+        // channel was found and deleted, not of one that a person let go.
+        if gone && (facts.channel() != NONE || state.ghosts[object].ordered) {
+            Self::leave(state, object, usize::from(facts.channel()));
+        }
+        let stored = if gone { NOTHING } else { value };
+        if stored == state.objects[object] {
+            return;
+        }
+        state.objects[object] = stored;
+        for replica in &mut state.replicas {
+            replica.cache[object].fresh = false;
+            replica.passes[object].copy.fresh = false;
+        }
+    }
+
+    /// Nobody will be told of what an object's creates have made besides a channel, or may yet make.
+    fn leave(state: &mut State, object: usize, but: usize) {
+        for post in state
+            .posts
+            .iter_mut()
+            .filter(|post| post.open && usize::from(post.object) == object)
+        {
+            post.hidden = true;
+        }
+        for (number, channel) in state.channels.iter_mut().enumerate() {
+            let made = channel.shown != Shown::Absent && usize::from(channel.maker) == object;
+            channel.hidden |= made && number != but;
+        }
+    }
+
+    pub(crate) fn end(&self, state: &mut State, replica: usize, object: usize) {
+        let it = &mut state.replicas[replica];
+        it.passes[object] = Pass::NONE;
+        if usize::from(it.lane) == object {
+            it.lane = NONE;
+        }
+        self.rest(state, replica);
+    }
+
+    /// A process that does not lead ends with its last pass.
+    pub(crate) fn rest(&self, state: &mut State, replica: usize) {
+        let it = &state.replicas[replica];
+        if !it.leads && it.passes.iter().all(|pass| pass.phase == Phase::Idle) {
+            state.replicas[replica] = Replica::DOWN;
+        }
+    }
+
+    /// The word for an id in a request annotation.
+    pub(crate) fn answer_word(channel: usize) -> String {
+        if channel < CHANNELS {
+            id(channel).to_string()
+        } else {
+            "create".to_owned()
+        }
+    }
+}

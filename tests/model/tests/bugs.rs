@@ -1,0 +1,174 @@
+//! The checker must catch what went wrong once, or could: each defect perturbs one step of the modelled controller.
+
+#![allow(missing_docs, reason = "tests")]
+
+use model_check::{Bounds, Bug, scenarios, search};
+
+/// More states than any of these searches needs.
+const MOST: usize = 2_000_000;
+
+/// What goes wrong; the defect; the scenario that shows it; the law that it breaks.
+const TABLE: &[(&str, Bug, &str, &str)] = &[
+    (
+        "a create is sent before its intent is in the object",
+        Bug::NoIntent,
+        "a bot is created, and much goes wrong",
+        "I2",
+    ),
+    (
+        "the intent is written over somebody else's change",
+        Bug::UnconditionalIntent,
+        "two bots are created at once",
+        "I",
+    ),
+    (
+        "a password is sent before it is written down that it was",
+        Bug::CallBeforeMemory,
+        "a channel with a two-factor password is kept",
+        "twice",
+    ),
+    (
+        "a list without the channel is believed at once",
+        Bug::NoGrace,
+        "a bot is created, and much goes wrong",
+        "I",
+    ),
+    (
+        "one list without the channel is enough",
+        Bug::OneList,
+        "a bot is created, and much goes wrong",
+        "I1",
+    ),
+    (
+        "a channel that somebody else has scanned is taken for ours",
+        Bug::ScannedAdopted,
+        "a QR channel is created while people meddle",
+        "I3",
+    ),
+    (
+        "creates of two bots run side by side and are not told apart",
+        Bug::NoLane,
+        "two bots are created at once",
+        "I",
+    ),
+    (
+        "the id that came with the answer is not stored",
+        Bug::IdForgotten,
+        "a bot is created, and much goes wrong",
+        "I2",
+    ),
+    (
+        "a replica goes on calling when its lease has run out",
+        Bug::NoFence,
+        "two bots are created at once",
+        "I",
+    ),
+    (
+        "the open creates of other objects are not counted",
+        Bug::OthersIgnored,
+        "two bots are created at once",
+        "I3",
+    ),
+    (
+        "an intent counts only when the watch shows it",
+        Bug::IntentsByWatchAlone,
+        "two bots are created at once",
+        "I",
+    ),
+    (
+        "what was taken but could not be written down hides from its own search",
+        Bug::OwnClaimHides,
+        "a bot is created, and much goes wrong",
+        "I",
+    ),
+    (
+        "an answer is recorded though another object has taken the channel",
+        Bug::TakenTwice,
+        "two QR channels are created at once",
+        "two objects",
+    ),
+    (
+        "what another object has counts as nobody's",
+        Bug::ClaimsIgnored,
+        "two QR channels are created at once",
+        "I",
+    ),
+    (
+        "a create without an answer counts as not sent",
+        Bug::UnclearIsNotSent,
+        "a bot is created, and much goes wrong",
+        "I",
+    ),
+    (
+        "what was there before the create counts as new",
+        Bug::NoBaseline,
+        "a bot is created while people meddle",
+        "I3",
+    ),
+    (
+        "an object goes before its unclear create was searched",
+        Bug::ReleasedUnsearched,
+        "a bot is created while people meddle",
+        "I2",
+    ),
+    (
+        "a deletion without an answer counts as done",
+        Bug::UnclearDeleteIsDone,
+        "a bot is kept",
+        "I2",
+    ),
+    (
+        "one look that lacks the channel is enough to make it again",
+        Bug::LossAtFirstLook,
+        "a bot is kept",
+        "I",
+    ),
+    (
+        "nobody watches for what may still come of an unclear create",
+        Bug::NoTwins,
+        "a bot is created while people meddle",
+        "I2",
+    ),
+    (
+        "that a reinit had no answer is forgotten",
+        Bug::ReinitAnswerLost,
+        "a bot is kept",
+        "no rest",
+    ),
+    (
+        "a password that has served is never used again",
+        Bug::PasswordServesOnce,
+        "a channel with a two-factor password is kept",
+        "no rest",
+    ),
+];
+
+#[test]
+fn every_defect_is_caught() {
+    let all = scenarios(Bounds::Short);
+    let mut missed = Vec::new();
+    for (what, bug, name, law) in TABLE {
+        let named = all.iter().find(|named| named.name == *name).unwrap();
+        let found = search(named.scenario, *bug, MOST);
+        match found.violations.first() {
+            Some(violation) if violation.law.contains(law) => {
+                println!(
+                    "{what}: {} ({} states, {} steps)",
+                    violation.law,
+                    found.states,
+                    violation.story.len()
+                );
+            }
+            other => missed.push(format!("{what}: {other:?} after {} states", found.states)),
+        }
+    }
+    println!("{} of {} defects caught", TABLE.len() - missed.len(), TABLE.len());
+    assert_eq!(missed, Vec::<String>::new());
+}
+
+#[test]
+fn the_table_holds_every_defect() {
+    for bug in Bug::ALL {
+        assert_eq!(TABLE.iter().filter(|(_, row, _, _)| *row == bug).count(), 1, "{bug:?}");
+    }
+}

@@ -1,0 +1,57 @@
+//! Longer lives with more faults than a search can go through, each drawn from a tape of random bytes that shrinks.
+
+#![allow(missing_docs, reason = "tests")]
+
+use model_check::{Budget, Bug, Scenario, walk};
+use proptest::{collection::vec, prelude::*, test_runner::FileFailurePersistence};
+use wazzup_operator::model::Transport;
+
+/// Everything may happen, more than once.
+const STORM: Budget = Budget {
+    ticks: 12,
+    mishaps: 12,
+    crashes: 4,
+    aborts: 4,
+    losses: 3,
+    answers: 6,
+    replays: 0,
+    late: 0,
+    lags: 4,
+    lies: 1,
+    fails: 4,
+    strangers: 1,
+    deletes: 1,
+    choices: 2,
+    vanish: 1,
+    rotations: 2,
+    logins: 4,
+};
+
+fn storm(transport: Transport, settled: bool) -> Scenario {
+    Scenario {
+        transport,
+        objects: 2,
+        settled,
+        password: transport == Transport::Tgapi,
+        budget: STORM,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 1_000,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/walks.regressions"))),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn a_long_life_breaks_no_law_and_comes_to_rest(
+        tape in vec(any::<u8>(), 0..250),
+        transport in prop_oneof![Just(Transport::Telegram), Just(Transport::Whatsapp), Just(Transport::Tgapi)],
+        settled in any::<bool>(),
+    ) {
+        if let Err(violation) = walk(storm(transport, settled), Bug::None, &tape) {
+            prop_assert!(false, "{}", violation);
+        }
+    }
+}
