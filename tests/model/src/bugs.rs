@@ -27,7 +27,7 @@ pub enum Bug {
     OneList,
     /// A channel that somebody scanned is taken for an unscanned one.
     ScannedAdopted,
-    /// Creates that carry credentials run side by side, and nobody counts other intents.
+    /// Creates that carry credentials run side by side.
     NoLane,
     /// The id that a create answers with is not stored.
     IdForgotten,
@@ -125,7 +125,7 @@ impl Bug {
                     };
                 }
             }
-            Self::NoTwins => seen.memory.repeated = None,
+            Self::NoTwins if seen.channel_id().is_some() => seen.memory.repeated = None,
             Self::ReleasedUnsearched if seen.object.deleting => seen.object.intent = None,
             Self::ReinitAnswerLost => seen.memory.reinit_unanswered = None,
             Self::PasswordServesOnce if seen.memory.two_factor_hash.is_none() && seen.memory.reinits > 0 => {

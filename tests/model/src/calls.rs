@@ -40,6 +40,10 @@ impl World {
             Sending::Arrives | Sending::AnswerLost => None,
         };
         if let Some(reply) = lost {
+            // A password that is refused has been tried.
+            if let (Reply::Refused, Call::SubmitTwoFactor(id)) = (reply, call) {
+                state.channels[number(id)].passwords += 1;
+            }
             return self.settle(state, replica, object, reply);
         }
         let of = match call {
@@ -84,6 +88,10 @@ impl World {
         let ghost = &mut state.ghosts[object];
         if ghost.unclear && ghost.looks < 2 && !ghost.ordered {
             return Err("I1: a second create follows one without a clear answer, without two looks between".to_owned());
+        }
+        let alone = matches!(planned.plan.call, Some(Call::Create { alone: true }));
+        if alone && state.posts.iter().any(|post| post.open && usize::from(post.client) == replica) {
+            return Err("two creates that carry credentials are under way at once".to_owned());
         }
         let Some(slot) = state.posts.iter_mut().find(|post| !post.open) else {
             return Err("the model holds too few requests".to_owned());

@@ -162,8 +162,13 @@ impl World {
         };
         let intents = (0..OBJECTS).filter(|one| before.exists(*one) && self.pool.facts(before.objects[*one]).intent);
         let creates = if by_qr { intents.count() } else { 1 };
-        let newcomer = planned.newcomers & bit(channel) != 0;
-        let few = usize::try_from(planned.newcomers.count_ones()).is_ok_and(|count| count <= creates);
+        let facts = self.pool.facts(planned.key.value);
+        let newcomers = match planned.key.sight {
+            Sight::List { unclaimed, .. } if facts.intent => unclaimed & !facts.baseline,
+            Sight::List { .. } | Sight::NotAsked | Sight::Hidden => 0,
+        };
+        let newcomer = newcomers & bit(channel) != 0;
+        let few = usize::try_from(newcomers.count_ones()).is_ok_and(|count| count <= creates);
         if it.maker == STRANGER && alike && newcomer && few {
             state.channels[channel].granted |= bit(object);
             return Ok(());

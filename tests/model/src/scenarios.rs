@@ -115,6 +115,16 @@ pub fn scenarios(bounds: Bounds) -> Vec<Named> {
         choices: 1,
         ..FAULTS
     };
+    let stale = Budget {
+        ticks: 1 + more,
+        mishaps: 1 + more,
+        losses: 1,
+        crashes: more,
+        strangers: 1,
+        choices: 1,
+        deletes: 1,
+        ..CALM
+    };
     let late = Budget {
         ticks: 5,
         mishaps: 2,
@@ -164,6 +174,7 @@ pub fn scenarios(bounds: Bounds) -> Vec<Named> {
                 "two bots are created at once",
                 "a bot is kept",
                 "a bot is lost at the service",
+                "a bot is created by a replica that goes on too long",
             ],
         ),
         (
@@ -175,6 +186,7 @@ pub fn scenarios(bounds: Bounds) -> Vec<Named> {
                 "two QR channels are created at once",
                 "a QR channel is kept",
                 "a QR channel is lost at the service",
+                "a QR channel is created by a replica that goes on too long",
             ],
         ),
     ] {
@@ -184,6 +196,7 @@ pub fn scenarios(bounds: Bounds) -> Vec<Named> {
         add(names[3], two(transport, both));
         add(names[4], settled(transport, upkeep));
         add(names[5], settled(transport, loss));
+        add(names[6], one(transport, stale));
     }
     let logins = Budget {
         logins: 3 + more,

@@ -60,6 +60,9 @@ impl World {
                 }
             }
             let (claims, before) = (state.replicas[replica].claims[object], state.clone());
+            if matches!(note, Note::OpenIntent(_)) && self.overwrites(state, replica, object) {
+                return Err("I1: an intent is written over what its writer has not seen".to_owned());
+            }
             let conditional = !(self.bug == Bug::UnconditionalIntent && matches!(note, Note::OpenIntent(_)));
             if self.note(state, replica, object, note, conditional).is_err() {
                 if known_before != claims.id {
@@ -101,18 +104,26 @@ impl World {
         if !state.exists(object) {
             return Err(Refusal::NotFound);
         }
-        if matches!(note, Note::RecordId(_)) && !state.replicas[replica].leads {
-            state.late_record = true;
-        }
         let changes = finalizer(note).is_some_and(|wanted| wanted != self.pool.facts(copy.value).finalizer);
         if (conditional || (changes && self.bug != Bug::UnconditionalIntent)) && !copy.fresh {
             return Err(Refusal::Conflict);
         }
+        state.late_record |= matches!(note, Note::RecordId(_)) && !state.replicas[replica].leads;
         let plan = state.replicas[replica].passes[object].plan;
         let value = self.pool.noted(state.objects[object], copy.value, plan);
         self.store(state, object, value);
         self.hold(state, replica, object);
         Ok(())
+    }
+
+    /// Whether an intent that is written now, whatever has become of the object, would hide another one or an id.
+    fn overwrites(&self, state: &State, replica: usize, object: usize) -> bool {
+        let copy = state.replicas[replica].passes[object].copy;
+        if self.bug != Bug::UnconditionalIntent || !state.exists(object) {
+            return false;
+        }
+        let (known, now) = (self.pool.facts(copy.value), self.pool.facts(state.objects[object]));
+        (now.intent, now.intent_at, now.channel()) != (known.intent, known.intent_at, known.channel())
     }
 
     /// `act::write_note_surely`: unconditional, and repeated on the object as it is after a conflict.
