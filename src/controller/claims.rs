@@ -164,11 +164,6 @@ impl Claims {
         self.table().holder(id).map(|(_, entry)| entry.key.clone())
     }
 
-    /// Whether an object other than this one claims an id.
-    pub(super) fn is_anothers(&self, id: &ChannelId, uid: &str) -> bool {
-        self.table().others_claim(id, uid)
-    }
-
     /// Whether any object claims an id.
     pub(super) fn is_claimed(&self, id: &ChannelId) -> bool {
         self.table().by_id.contains_key(id)

@@ -62,7 +62,7 @@ pub struct Refusal {
 }
 
 /// A call that failed. Every write of our own wakes a pass, so the pause before the next call is kept where writes are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Setback {
     /// When.
     pub at: Timestamp,

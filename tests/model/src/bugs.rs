@@ -41,7 +41,7 @@ pub enum Bug {
     OthersIgnored,
     /// Intents that this process has just written are counted only when the watch shows them.
     IntentsByWatchAlone,
-    /// A channel that this process took for the object hides it from the object's own search.
+    /// A channel that this process took for the object, and could not write down, stays hidden from the object's own search.
     OwnClaimHides,
     /// The answer to a create is recorded though another object has taken its channel in the meantime.
     TakenTwice,

@@ -1,9 +1,6 @@
 //! A pass asks the service for a change, and settles the answer.
 
-use wazzup_operator::{
-    model::Login,
-    plan::Call,
-};
+use wazzup_operator::{model::Login, plan::Call};
 
 use crate::{
     bugs::Bug,
@@ -90,7 +87,12 @@ impl World {
             return Err("I1: a second create follows one without a clear answer, without two looks between".to_owned());
         }
         let alone = matches!(planned.plan.call, Some(Call::Create { alone: true }));
-        if alone && state.posts.iter().any(|post| post.open && usize::from(post.client) == replica) {
+        if alone
+            && state
+                .posts
+                .iter()
+                .any(|post| post.open && usize::from(post.client) == replica)
+        {
             return Err("two creates that carry credentials are under way at once".to_owned());
         }
         let Some(slot) = state.posts.iter_mut().find(|post| !post.open) else {

@@ -118,9 +118,9 @@ impl World {
             }
             match list {
                 // What a service does not show for a moment it does not know by id either.
-                Some(mut list) if listing == Listing::Empty && own.is_some() => {
+                Some(_) if listing == Listing::Empty && own.is_some() => {
                     let own = own.unwrap_or(0);
-                    list = state.list();
+                    let mut list = state.list();
                     list[own] = Shown::Absent;
                     self.sight(state, replica, object, list, listing, own.into(), memory, facts)
                 }
@@ -240,9 +240,21 @@ impl World {
             id: u8::try_from(channel).unwrap_or(NONE),
             local: true,
             intent: false,
+            local_intent: claims[object].local_intent,
             ..claimed(self.pool.facts(copy.value))
         };
         true
+    }
+
+    /// `claims::let_go`.
+    pub(crate) fn let_go(&self, state: &mut State, replica: usize, object: usize) {
+        let copy = state.replicas[replica].passes[object].copy;
+        let entry = claimed(self.pool.facts(copy.value));
+        let claims = &mut state.replicas[replica].claims[object];
+        *claims = Claimed {
+            local_intent: entry.intent && claims.local_intent,
+            ..entry
+        };
     }
 
     /// `claims::written`.

@@ -164,7 +164,6 @@ impl Pool {
         self.settled.borrow_mut().insert((plan, reply), number);
         number
     }
-
 }
 
 fn answer(call: &Call, reply: Reply, transport: Transport) -> Answer {

@@ -3,8 +3,8 @@
 use wazzup_operator::{
     model::{Fault, Login, Reason, RemoteChannel, Status, Transport},
     plan::{
-        Account, Claim, Kind, Look, Management, Object, ReadyWhen, ReinitPolicy, Remote, RemoteById, Seen, Sink, Supply,
-        Timing, Webhooks, Wish,
+        Account, Claim, Kind, Look, Management, Object, ReadyWhen, ReinitPolicy, Remote, RemoteById, Seen, Sink,
+        Supply, Timing, Webhooks, Wish,
     },
 };
 

@@ -65,8 +65,8 @@ impl World {
             }
             let conditional = !(self.bug == Bug::UnconditionalIntent && matches!(note, Note::OpenIntent(_)));
             if self.note(state, replica, object, note, conditional).is_err() {
-                if known_before != claims.id {
-                    self.written(state, replica, object);
+                if known_before != claims.id && self.bug != Bug::OwnClaimHides {
+                    self.let_go(state, replica, object);
                 }
                 self.end(state, replica, object);
                 return Ok(());

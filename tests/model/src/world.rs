@@ -429,7 +429,6 @@ impl World {
             | Phase::Telling => it.cache[object],
         }
     }
-
 }
 
 /// The list that a listing gives.
