@@ -10,7 +10,7 @@ impl World {
     /// What becomes of the world.
     pub(crate) fn apply(&self, before: &State, action: Action) -> Step {
         let mut state = before.clone();
-        if self.is_mishap(before, action) {
+        if Self::is_mishap(before, action) {
             state.left.mishaps -= 1;
         }
         match action {
@@ -34,16 +34,16 @@ impl World {
             Action::Lose(post) => state.posts[post] = Post::default(),
             Action::Abort(replica, object) => {
                 state.left.aborts -= 1;
-                self.end(&mut state, replica, object);
+                Self::end(&mut state, replica, object);
             }
             Action::Crash(replica) => {
                 state.left.crashes -= 1;
-                self.crash(&mut state, replica);
+                Self::crash(&mut state, replica);
             }
             Action::LoseLease(replica) => {
                 state.left.losses -= 1;
                 state.replicas[replica].leads = false;
-                self.rest(&mut state, replica);
+                Self::rest(&mut state, replica);
             }
             Action::Tick => {
                 state.left.ticks -= 1;
@@ -102,7 +102,7 @@ impl World {
         Ok(state)
     }
 
-    fn is_mishap(&self, state: &State, action: Action) -> bool {
+    fn is_mishap(state: &State, action: Action) -> bool {
         match action {
             Action::Look(_, _, listing) => !matches!(listing, Listing::Kept | Listing::New),
             Action::Call(_, _, sending) => sending != Sending::Arrives,

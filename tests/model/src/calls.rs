@@ -23,7 +23,7 @@ impl World {
         }
         let planned = self.pool.plan(state.replicas[replica].passes[object].plan);
         if !state.replicas[replica].leads && self.bug != Bug::NoFence {
-            self.end(state, replica, object);
+            Self::end(state, replica, object);
             return Ok(());
         }
         let Some(call) = &planned.plan.call else { return Ok(()) };
@@ -44,7 +44,7 @@ impl World {
             return self.settle(state, replica, object, reply);
         }
         let of = match call {
-            Call::Create { .. } => return self.post(state, replica, object, &planned),
+            Call::Create { .. } => return Self::post(state, replica, object, &planned),
             Call::Delete { id, .. } => {
                 self.may_delete(state, object, number(id))?;
                 number(id)
@@ -81,7 +81,7 @@ impl World {
         self.settle(state, replica, object, reply)
     }
 
-    fn post(&self, state: &mut State, replica: usize, object: usize, planned: &Planned) -> Result<(), String> {
+    fn post(state: &mut State, replica: usize, object: usize, planned: &Planned) -> Result<(), String> {
         let ghost = &mut state.ghosts[object];
         if ghost.unclear && ghost.looks < 2 && !ghost.ordered {
             return Err("I1: a second create follows one without a clear answer, without two looks between".to_owned());

@@ -68,7 +68,7 @@ impl World {
 
     /// What happens next in calm weather: what was begun ends, then each object in `turn` has a pass, then time passes.
     fn goes_on(&self, state: State, turn: &mut usize) -> Result<State, String> {
-        if let Some(next) = self.next(&state) {
+        if let Some(next) = Self::next(&state) {
             return self.apply(&state, next);
         }
         if let Some(post) = state.posts.iter().position(|post| post.open) {
@@ -128,7 +128,7 @@ impl World {
         idle && (0..OBJECTS).all(at_rest) && self.orphans(state) == 0 && state.posts.iter().all(|post| !post.open)
     }
 
-    fn next(&self, state: &State) -> Option<Action> {
+    fn next(state: &State) -> Option<Action> {
         let all = (0..REPLICAS).flat_map(|replica| (0..OBJECTS).map(move |object| (replica, object)));
         let mut steps = all.filter_map(|(replica, object)| {
             let it = &state.replicas[replica];
@@ -139,7 +139,7 @@ impl World {
                 Phase::Planned | Phase::Noted | Phase::Settled | Phase::Telling => Some(Action::Write(replica, object)),
                 Phase::Remembered => Some(Action::Call(replica, object, Sending::Arrives)),
                 Phase::Waiting => {
-                    let post = self.post_of(state, replica, object)?;
+                    let post = Self::post_of(state, replica, object)?;
                     let it = &state.posts[post];
                     Some(if it.made != NONE {
                         Action::Answer(replica, object)
@@ -196,6 +196,10 @@ impl World {
             let there = state.channels.get(channel).is_none_or(|it| it.shown != Shown::Absent);
             there && self.referenced(state, channel).is_none()
         };
+        if answer.is_none() {
+            // One that was just taken away.
+            return value.memory.handled.resolve_create.is_some();
+        }
         *answer != value.memory.handled.resolve_create
             && (0..=CHANNELS).any(|one| answer.as_ref() == Some(&Self::answer_word(one)) && open(one))
     }

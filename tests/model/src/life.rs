@@ -13,7 +13,7 @@ use crate::{
 
 impl World {
     pub(crate) fn answer(&self, state: &mut State, replica: usize, object: usize) -> Result<(), String> {
-        let Some(number) = self.post_of(state, replica, object) else {
+        let Some(number) = Self::post_of(state, replica, object) else {
             return Ok(());
         };
         let post = std::mem::take(&mut state.posts[number]);
@@ -35,13 +35,13 @@ impl World {
     }
 
     pub(crate) fn give_up(&self, state: &mut State, replica: usize, object: usize) -> Result<(), String> {
-        self.hang_up(state, replica, object);
+        Self::hang_up(state, replica, object);
         self.settle(state, replica, object, Reply::Unclear)
     }
 
-    fn hang_up(&self, state: &mut State, replica: usize, object: usize) {
+    fn hang_up(state: &mut State, replica: usize, object: usize) {
         state.ghosts[object].unclear = true;
-        if let Some(number) = self.post_of(state, replica, object) {
+        if let Some(number) = Self::post_of(state, replica, object) {
             let post = &mut state.posts[number];
             post.client = NONE;
             if post.made != NONE {
@@ -94,10 +94,10 @@ impl World {
         )
     }
 
-    pub(crate) fn crash(&self, state: &mut State, replica: usize) {
+    pub(crate) fn crash(state: &mut State, replica: usize) {
         for object in 0..OBJECTS {
             if state.replicas[replica].passes[object].phase == Phase::Waiting {
-                self.hang_up(state, replica, object);
+                Self::hang_up(state, replica, object);
             }
         }
         state.replicas[replica] = Replica::DOWN;
@@ -115,13 +115,19 @@ impl World {
     }
 
     pub(crate) fn choose(&self, state: &mut State, object: usize, channel: usize) {
+        let answer = Some(Self::answer_word(channel));
+        if self.pool.value(state.objects[object]).requests.resolve_create == answer {
+            // The same answer counts again once it was taken away.
+            self.edit(state, object, |value| value.requests.resolve_create = None);
+            return;
+        }
         if let Some(chosen) = state.channels.get_mut(channel) {
             chosen.granted |= bit(object);
         } else {
             state.ghosts[object].ordered = true;
         }
         self.edit(state, object, |value| {
-            value.requests.resolve_create = Some(Self::answer_word(channel));
+            value.requests.resolve_create = answer;
         });
     }
 

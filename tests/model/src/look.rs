@@ -82,7 +82,7 @@ impl World {
 
     /// Whether a pass asks the service at all; see `observe::needs_look`.
     pub(crate) fn looks(&self, state: &State, replica: usize, object: usize) -> bool {
-        let copy = self.copy_for_look(state, replica, object);
+        let copy = Self::copy_for_look(state, replica, object);
         let (own, memory) = self.own(copy, state.replicas[replica].passes[object].carried);
         let facts = self.pool.facts(copy.value);
         if self.held(state, replica, own, object) {
@@ -105,7 +105,7 @@ impl World {
             Listing::Failed | Listing::NoLookById => state.left.fails -= 1,
             Listing::New => {}
         }
-        let copy = self.copy_for_look(state, replica, object);
+        let copy = Self::copy_for_look(state, replica, object);
         let was = state.replicas[replica].passes[object];
         let (own, memory) = self.own(copy, was.carried);
         let facts = self.pool.facts(copy.value);

@@ -164,6 +164,18 @@ pub fn scenarios(bounds: Bounds) -> Vec<Named> {
         logins: 0,
         ..upkeep
     };
+    let rotated = Budget {
+        ticks: 3,
+        mishaps: 1 + more,
+        answers: 1,
+        crashes: 1,
+        rotations: 1 + more,
+        ..CALM
+    };
+    add(
+        "a bot is created while its Secret changes",
+        one(Transport::Telegram, rotated),
+    );
     for (transport, names) in [
         (
             Transport::Telegram,

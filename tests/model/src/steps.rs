@@ -27,7 +27,7 @@ impl World {
             Phase::Settled => {
                 if let Some(note) = &planned.plan.note {
                     if !self.note_surely(state, replica, object, note) {
-                        self.end(state, replica, object);
+                        Self::end(state, replica, object);
                         return Ok(());
                     }
                     if matches!(note, Note::ClearIntent) {
@@ -46,18 +46,18 @@ impl World {
         let calls = planned.plan.call.is_some();
         let sends = matches!(planned.plan.call, Some(Call::Create { .. } | Call::Reinit(_)));
         if sends && planned.key.secret != state.secret {
-            self.end(state, replica, object);
+            Self::end(state, replica, object);
             return Ok(());
         }
         let note = planned.plan.note.as_ref();
         let note = note.filter(|_| !(calls && self.bug == Bug::NoIntent));
         let known_before = state.replicas[replica].claims[object].id;
         if let Some(note) = note {
-            if let Note::RecordId(id) = note {
-                if !self.take(state, replica, object, number(id)) {
-                    self.end(state, replica, object);
-                    return Ok(());
-                }
+            if let Note::RecordId(id) = note
+                && !self.take(state, replica, object, number(id))
+            {
+                Self::end(state, replica, object);
+                return Ok(());
             }
             let (claims, before) = (state.replicas[replica].claims[object], state.clone());
             if matches!(note, Note::OpenIntent(_)) && self.overwrites(state, replica, object) {
@@ -68,7 +68,7 @@ impl World {
                 if known_before != claims.id && self.bug != Bug::OwnClaimHides {
                     self.let_go(state, replica, object);
                 }
-                self.end(state, replica, object);
+                Self::end(state, replica, object);
                 return Ok(());
             }
             if let Note::RecordId(id) = note {
@@ -108,11 +108,15 @@ impl World {
         if (conditional || (changes && self.bug != Bug::UnconditionalIntent)) && !copy.fresh {
             return Err(Refusal::Conflict);
         }
-        state.late_record |= matches!(note, Note::RecordId(_)) && !state.replicas[replica].leads;
+        if matches!(note, Note::RecordId(_)) {
+            state.late_record |= !state.replicas[replica].leads;
+            // What was unclear has an answer: who loses that channel may make another.
+            (state.ghosts[object].unclear, state.ghosts[object].looks) = (false, 0);
+        }
         let plan = state.replicas[replica].passes[object].plan;
         let value = self.pool.noted(state.objects[object], copy.value, plan);
         self.store(state, object, value);
-        self.hold(state, replica, object);
+        Self::hold(state, replica, object);
         Ok(())
     }
 
@@ -132,7 +136,7 @@ impl World {
         match self.note(state, replica, object, note, !leads) {
             Ok(()) | Err(Refusal::NotFound) => true,
             Err(Refusal::Conflict) if leads => {
-                self.hold(state, replica, object);
+                Self::hold(state, replica, object);
                 let _ = self.note(state, replica, object, note, false);
                 true
             }
@@ -147,7 +151,7 @@ impl World {
         let memory = stored(&planned.plan.memory);
         if memory != known.memory && self.bug != Bug::CallBeforeMemory {
             if !state.exists(object) || !copy.fresh {
-                self.end(state, replica, object);
+                Self::end(state, replica, object);
                 return;
             }
             let value = Value {
@@ -156,7 +160,7 @@ impl World {
             };
             let value = self.pool.put(value);
             self.store(state, object, value);
-            self.hold(state, replica, object);
+            Self::hold(state, replica, object);
         }
         state.replicas[replica].passes[object].phase = Phase::Remembered;
     }
@@ -170,7 +174,7 @@ impl World {
             let mut value = self.pool.said(copy.value, pass.plan);
             if value != copy.value && !copy.fresh {
                 if !(pass.called && (state.replicas[replica].leads || self.bug == Bug::StaleStatus)) {
-                    self.end(state, replica, object);
+                    Self::end(state, replica, object);
                     return;
                 }
                 copy.value = state.objects[object];
@@ -196,7 +200,7 @@ impl World {
         }
         let wants = matches!(planned.plan.wake, Wake::LookAfter(_)) || pass.called;
         state.replicas[replica].due[object] = wants && planned.plan.verdict != Verdict::Connected;
-        self.end(state, replica, object);
+        Self::end(state, replica, object);
     }
 
     /// Everything is carried out: the lane is left, and either the status is written or it is looked at again.
@@ -212,7 +216,7 @@ impl World {
         }
         if matches!(planned.plan.verdict, Verdict::Gone(_)) && planned.seen.object.deleting {
             it.due[object] = false;
-            self.end(state, replica, object);
+            Self::end(state, replica, object);
         } else if pass.called && planned.plan.verdict == Verdict::Unsettled {
             pass.phase = Phase::Again;
             pass.carried = pass.plan;
@@ -224,7 +228,7 @@ impl World {
     }
 
     /// A pass holds the object as the API server returned it.
-    pub(crate) fn hold(&self, state: &mut State, replica: usize, object: usize) {
+    pub(crate) fn hold(state: &mut State, replica: usize, object: usize) {
         let value = state.objects[object];
         if value != NOTHING {
             state.replicas[replica].passes[object].copy = Copy { value, fresh: true };
@@ -266,17 +270,17 @@ impl World {
         }
     }
 
-    pub(crate) fn end(&self, state: &mut State, replica: usize, object: usize) {
+    pub(crate) fn end(state: &mut State, replica: usize, object: usize) {
         let it = &mut state.replicas[replica];
         it.passes[object] = Pass::NONE;
         if usize::from(it.lane) == object {
             it.lane = NONE;
         }
-        self.rest(state, replica);
+        Self::rest(state, replica);
     }
 
     /// A process that does not lead ends with its last pass.
-    pub(crate) fn rest(&self, state: &mut State, replica: usize) {
+    pub(crate) fn rest(state: &mut State, replica: usize) {
         let it = &state.replicas[replica];
         if !it.leads && it.passes.iter().all(|pass| pass.phase == Phase::Idle) {
             state.replicas[replica] = Replica::DOWN;

@@ -251,7 +251,7 @@ impl World {
                     abort(actions);
                 }
                 Phase::Waiting => {
-                    let post = self.post_of(state, replica, object);
+                    let post = Self::post_of(state, replica, object);
                     if post.is_some_and(|post| state.posts[post].made != NONE) {
                         actions.push(Action::Answer(replica, object));
                     }
@@ -289,7 +289,7 @@ impl World {
         }
         if left.fails > 0 {
             look(Listing::Failed);
-            let copy = self.copy_for_look(state, replica, object);
+            let copy = Self::copy_for_look(state, replica, object);
             let own = usize::from(self.pool.facts(copy.value).channel());
             if now.get(own) == Some(&Shown::Absent) {
                 look(Listing::NoLookById);
@@ -399,7 +399,7 @@ impl World {
             .posts
             .iter()
             .any(|post| post.open && post.client != NONE && state.clock + 1 >= post.at + GRACE);
-        !slow && !(late && state.replicas.iter().any(waits))
+        !(slow || late && state.replicas.iter().any(waits))
     }
 
     /// The object that says it has a channel.
@@ -408,7 +408,7 @@ impl World {
     }
 
     /// The request whose answer a pass waits for.
-    pub(crate) fn post_of(&self, state: &State, replica: usize, object: usize) -> Option<usize> {
+    pub(crate) fn post_of(state: &State, replica: usize, object: usize) -> Option<usize> {
         state
             .posts
             .iter()
@@ -416,7 +416,7 @@ impl World {
     }
 
     /// The copy of the object on which a pass that looks now works.
-    pub(crate) fn copy_for_look(&self, state: &State, replica: usize, object: usize) -> Copy {
+    pub(crate) fn copy_for_look(state: &State, replica: usize, object: usize) -> Copy {
         let it = &state.replicas[replica];
         match it.passes[object].phase {
             Phase::Lane | Phase::Again => it.passes[object].copy,

@@ -39,7 +39,7 @@ fn storm(transport: Transport, settled: bool) -> Scenario {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 1_000,
+        cases: std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2_000),
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/walks.regressions"))),
         ..ProptestConfig::default()
     })]
