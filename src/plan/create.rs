@@ -106,8 +106,15 @@ fn still_refused(seen: &Seen, wish: &Wish, hash: Option<&str>) -> Option<Plan> {
 
 /// Writes the intent, then creates.
 fn open(seen: &Seen, wish: &Wish, look: &Look) -> Plan {
+    open_beside(seen, wish, look, &[])
+}
+
+/// The same, where these channels are known to be others'.
+fn open_beside(seen: &Seen, wish: &Wish, look: &Look, known: &[ChannelId]) -> Plan {
     let mut ids: Vec<ChannelId> = look.unclaimed.iter().map(|channel| channel.id.clone()).collect();
+    ids.extend(known.iter().cloned());
     ids.sort();
+    ids.dedup();
     let baseline_cut = ids.len() > BASELINE;
     ids.truncate(BASELINE);
     let intent = Intent {
@@ -119,6 +126,10 @@ fn open(seen: &Seen, wish: &Wish, look: &Look) -> Plan {
     let mut memory = seen.memory.clone();
     memory.missing_since = None;
     memory.refusal = None;
+    // What the create carries: a channel that is found later may have been made with a Secret of before.
+    if let Supply::Present { hash } = &seen.credentials {
+        memory.credentials_hash = Some(hash.clone());
+    }
     memory.handled.recreate.clone_from(&seen.object.requests.recreate);
     memory
         .handled
@@ -151,7 +162,7 @@ pub(super) fn resolve(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) ->
             seen,
             intent,
             &newcomers,
-            words::choose_channel(&seen.object, &newcomers),
+            &words::choose_channel(&seen.object, &newcomers),
         ),
         (Found::None, Login::Iframe) => wait_for_link(seen, wish),
         (Found::None, Login::Secret { .. } | Login::Qr | Login::Link) => match absence(seen, look, intent) {
@@ -167,14 +178,28 @@ pub(super) fn resolve(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) ->
 
 /// Creates once more; what the first create may yet bring is watched for.
 fn again(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) -> Plan {
-    let mut plan = open(seen, wish, look);
-    plan.memory.repeated = Some(twins::repeated(seen, intent, &[]));
+    let repeated = twins::repeated(seen, intent, &[]);
+    // A list may be older than the one that a person was asked about, and what was ruled out then is no newcomer now.
+    let mut plan = open_beside(seen, wish, look, &repeated.known);
+    plan.memory.repeated = Some(repeated);
+    // Whichever of the two makes a channel: with the older Secret remembered, the newer one is sent to it.
+    plan.memory.credentials_hash.clone_from(&seen.memory.credentials_hash);
     plan
 }
 
-/// Asks a person, and remembers of which channels: a later one was no part of the question.
-fn choose(seen: &Seen, intent: &Intent, newcomers: &[&RemoteChannel], message: String) -> Plan {
-    let mut plan = person(seen, Need::ChooseChannel, message);
+/// Asks a person, and remembers of which channels: a later one was no part of the question. An answer to a question of
+/// before counts again once it was taken away.
+fn choose(seen: &Seen, intent: &Intent, newcomers: &[&RemoteChannel], message: &str) -> Plan {
+    let asked = &seen.object.requests.resolve_create;
+    let handled = &seen.memory.handled.resolve_create;
+    let again = match asked {
+        Some(answer) if handled.as_ref() == Some(answer) => words::answer_again(&seen.object),
+        Some(_) | None => String::new(),
+    };
+    let mut plan = person(seen, Need::ChooseChannel, format!("{message}{again}"));
+    if asked.is_none() {
+        plan.memory.handled.resolve_create = None;
+    }
     if !twins::told(seen, intent, newcomers) {
         plan.memory.repeated = Some(twins::repeated(seen, intent, newcomers));
     }
@@ -191,23 +216,19 @@ fn answered(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent, newcomers: &
         return Some(again(seen, wish, look, intent));
     }
     let chosen = look.unclaimed.iter().find(|channel| channel.id.as_str() == answer);
-    Some(match chosen {
-        Some(channel) => {
-            let mut plan = adopt(seen, wish, intent, channel.id.clone());
-            if plan.note.is_some() {
-                plan.memory.handled.resolve_create = Some(answer.clone());
-            }
-            plan
-        }
-        None => {
-            let what = words::choose_channel(&seen.object, newcomers);
-            let message = format!(
-                "'{answer}' is no unclaimed {} channel of this account; {what}",
-                wish.transport
-            );
-            choose(seen, intent, newcomers, message)
-        }
-    })
+    let Some(channel) = chosen else {
+        let what = words::choose_channel(&seen.object, newcomers);
+        let message = format!(
+            "'{answer}' is no unclaimed {} channel of this account; {what}",
+            wish.transport
+        );
+        return Some(choose(seen, intent, newcomers, &message));
+    };
+    let mut plan = adopt(seen, wish, intent, channel.id.clone());
+    if plan.note.is_some() {
+        plan.memory.handled.resolve_create = Some(answer.clone());
+    }
+    Some(plan)
 }
 
 /// Takes a channel that was found. Whether it is the one that the create made, or that one is still to come, nobody knows:
@@ -226,9 +247,6 @@ fn adopt(seen: &Seen, wish: &Wish, intent: &Intent, id: ChannelId) -> Plan {
     }
     memory.channel_id = Some(id.clone());
     memory.missing_since = None;
-    if let Supply::Present { hash } = &seen.credentials {
-        memory.credentials_hash = Some(hash.clone());
-    }
     Plan {
         note: Some(Note::RecordId(id)),
         memory,

@@ -138,10 +138,13 @@ fn created(seen: &Seen, wish: &Wish, mut memory: Memory, outcome: &CreateOutcome
             }
         }
         // Where the token was refused, not the channel, the look that follows tells the account.
-        CreateOutcome::Refused(fault @ Fault::Denied { .. }) | CreateOutcome::NotSent(fault) => Plan {
-            note: Some(Note::ClearIntent),
-            ..setback::after(seen, memory, Progress::Creating, fault)
-        },
+        CreateOutcome::Refused(fault @ Fault::Denied { .. }) | CreateOutcome::NotSent(fault) => {
+            memory.credentials_hash.clone_from(&seen.memory.credentials_hash);
+            Plan {
+                note: Some(Note::ClearIntent),
+                ..setback::after(seen, memory, Progress::Creating, fault)
+            }
+        }
         CreateOutcome::Refused(fault) => {
             remember_credentials(seen, &mut memory);
             let refused = refuse(memory, seen, RefusedCall::Create, &refusal_words(fault));

@@ -10,6 +10,13 @@ fn kubectl_annotate(object: &Object, annotation: &str, value: &str) -> String {
     )
 }
 
+fn kubectl_take_away(object: &Object, annotation: &str) -> String {
+    format!(
+        "kubectl -n {} annotate wazzupchannel {} wazzup24.com/{annotation}-",
+        object.namespace, object.name
+    )
+}
+
 /// The command that sets a request annotation to the present time.
 pub(super) fn request_command(object: &Object, annotation: &str) -> String {
     kubectl_annotate(object, annotation, "\"$(date -u +%FT%TZ)\"")
@@ -128,6 +135,14 @@ pub(super) fn choose_channel(object: &Object, candidates: &[&RemoteChannel]) -> 
     format!(
         "an earlier create had no clear answer, and it may have made one of these channels: {list}; take the one that is this object's (another id in place of the first, or create if none of them is): {}",
         kubectl_annotate(object, "resolve-create", first)
+    )
+}
+
+/// Follows a question whose answer would be the same as the one of before.
+pub(super) fn answer_again(object: &Object) -> String {
+    format!(
+        " ; the answer that is there was given to a question of before: to give the same one, take it away and wait until status.handled.resolveCreate is gone: {}",
+        kubectl_take_away(object, "resolve-create")
     )
 }
 

@@ -4,17 +4,10 @@ use super::super::{
     Account, AccountTrouble, Call, Claim, Look, Management, Need, Note, Refusal, RefusedCall, Remote, Repeated, Sink,
     Supply, Verdict, Webhooks,
 };
-use super::stage::{at, fresh, gist, id, known, look, looked, need, planned, remote, unclear, wished, words, written};
+use super::stage::{
+    adopted, at, fresh, gist, id, known, look, looked, need, planned, remote, unclear, wished, words, written,
+};
 use crate::model::{Fault, NotSent, Transport};
-
-/// The plan of the pass after the one that found a channel and wrote down that others are watched for.
-fn adopted(seen: &super::super::Seen) -> super::super::Plan {
-    let first = planned(seen);
-    assert_eq!(gist(&first), "Connecting", "the id comes after what is watched for");
-    let watched = first.memory.repeated.as_ref();
-    assert_eq!(watched.map(|repeated| repeated.at), Some(seen.now));
-    planned(&written(seen.clone(), &first))
-}
 
 /// Past the grace, and seen missing once already, long enough ago.
 fn settled(transport: Transport) -> super::super::Seen {
@@ -221,6 +214,33 @@ fn one_newcomer_is_ours_at_once() {
 }
 
 #[test]
+fn a_channel_that_is_found_was_made_with_what_its_create_carried() {
+    let hash = |plan: &super::super::Plan| plan.memory.credentials_hash.clone();
+    let first = planned(&fresh(Transport::Telegram));
+    assert_eq!(hash(&first).as_deref(), Some("k:1"), "written before the call");
+    let mut seen = unclear(Transport::Telegram, 5);
+    seen.memory.credentials_hash = hash(&first);
+    seen.credentials = Supply::Present { hash: "k:2".into() };
+    looked(&mut seen).unclaimed = vec![remote("new", Transport::Telegram, "active", None)];
+    let plan = adopted(&seen);
+    assert_eq!(hash(&plan).as_deref(), Some("k:1"));
+    let mut seen = written(seen, &plan);
+    let look = looked(&mut seen);
+    look.mine = look.unclaimed.pop();
+    assert_eq!(gist(&planned(&seen)), "reinit new, Reinitializing");
+    let mut later = settled(Transport::Telegram);
+    later.memory.credentials_hash = Some("k:1".into());
+    later.credentials = Supply::Present { hash: "k:2".into() };
+    let repeated = planned(&later);
+    assert_eq!(gist(&repeated), "intent, create alone, Creating");
+    assert_eq!(
+        hash(&repeated).as_deref(),
+        Some("k:1"),
+        "what is found may come from either create"
+    );
+}
+
+#[test]
 fn a_scanned_qr_channel_cannot_be_ours_and_is_asked_about() {
     let mut seen = unclear(Transport::Whatsapp, 5);
     looked(&mut seen).unclaimed = vec![remote("new", Transport::Whatsapp, "active", None)];
@@ -380,6 +400,42 @@ fn what_a_person_has_ruled_out_is_no_twin() {
         .unclaimed
         .push(remote("c", Transport::Telegram, "active", None));
     assert_eq!(known(&seen), [id("a"), id("b"), id("old")], "nobody was asked about c");
+}
+
+#[test]
+fn what_was_ruled_out_is_no_newcomer_for_the_next_create_either() {
+    let mut seen = unclear(Transport::Whatsapp, 5);
+    let stranger = remote("stranger", Transport::Whatsapp, "active", None);
+    looked(&mut seen).unclaimed = vec![stranger.clone()];
+    seen.memory = planned(&seen).memory;
+    seen.object.requests.resolve_create = Some("create".into());
+    // This list is older than the one that the question was about.
+    looked(&mut seen).unclaimed = Vec::new();
+    let Some(Note::OpenIntent(intent)) = planned(&seen).note else {
+        panic!("no intent")
+    };
+    assert_eq!(intent.baseline, [id("old"), id("stranger")]);
+}
+
+#[test]
+fn the_same_answer_counts_for_another_question_once_it_was_taken_away() {
+    let mut seen = unclear(Transport::Telegram, 5);
+    looked(&mut seen).unclaimed = vec![remote("a", Transport::Telegram, "active", None)];
+    looked(&mut seen).other_intents = 1;
+    seen.object.requests.resolve_create = Some("create".into());
+    seen.memory.handled.resolve_create = Some("create".into());
+    let asked = planned(&seen);
+    assert_eq!(gist(&asked), "ChooseChannel", "it answered a question of before");
+    assert!(
+        words(&asked).ends_with("wazzup24.com/resolve-create-"),
+        "{}",
+        words(&asked)
+    );
+    seen.object.requests.resolve_create = None;
+    seen.memory = planned(&seen).memory;
+    assert!(!words(&planned(&seen)).ends_with("resolve-create-"));
+    seen.object.requests.resolve_create = Some("create".into());
+    assert_eq!(gist(&planned(&seen)), "intent, create alone, Creating");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::super::{
     Account, Answer, Intent, Look, Management, Note, ReadyWhen, Refusal, RefusedCall, ReinitPolicy, Remote, RemoteById,
     Repeated, Seen, Sink, SinkOrder, Supply, Timing, Wake, Webhooks, reasons, report, settle,
 };
-use super::stage::{at, fresh, gist, id, known, look, looked, planned, remote, unclear, wished, words};
+use super::stage::{adopted, at, fresh, gist, id, known, look, looked, planned, remote, unclear, wished, words};
 use crate::model::{Phone, Transport};
 
 fn with(mut seen: Seen, change: impl FnOnce(&mut Seen)) -> Seen {
@@ -240,7 +240,7 @@ fn what_is_held_back_is_told_and_nothing_of_it_is_remembered() {
         wished(seen).suspend = true;
         looked(seen).unclaimed = vec![remote("new", Transport::Telegram, "init", None)];
     });
-    let plan = planned(&found);
+    let plan = adopted(&found);
     assert_eq!(gist(&plan), "record new, Suspended");
     assert_eq!(words(&plan), "would adopt the channel");
     let observed = |status, reason| {
@@ -316,7 +316,7 @@ fn numbers_at_their_edges() {
         });
         gist(&planned(&seen))
     };
-    assert_eq!(newcomers(3), "record n0, Connecting");
+    assert_eq!(newcomers(3), "Connecting", "one is taken");
     assert_eq!(newcomers(4), "ChooseChannel");
     assert_eq!(Timing::DEFAULT.create_grace, Duration::from_secs(115));
 }

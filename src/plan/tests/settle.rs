@@ -94,9 +94,12 @@ fn a_refused_create_made_nothing_and_says_why() {
 #[test]
 fn a_create_that_never_left_clears_its_intent_and_is_tried_again() {
     for (fault, pause) in [(not_sent(), 5), (throttled(), 9)] {
-        let plan = settled(&fresh(Transport::Max), &Answer::Create(CreateOutcome::NotSent(fault)));
+        let plan = settled(
+            &fresh(Transport::Telegram),
+            &Answer::Create(CreateOutcome::NotSent(fault)),
+        );
         assert_eq!(gist(&plan), "clear, Creating");
-        assert_eq!(plan.memory.refusal, None);
+        assert_eq!((plan.memory.refusal, plan.memory.credentials_hash), (None, None));
         assert_eq!(plan.wake, Wake::LookAfter(Duration::from_secs(pause)));
     }
 }

@@ -256,3 +256,12 @@ pub(super) fn after(mut seen: Seen, pause: Duration) -> Seen {
     seen.now = seen.now.checked_add(pause).unwrap();
     seen
 }
+
+/// The plan of the pass after the one that found a channel and wrote down that others are watched for.
+pub(super) fn adopted(seen: &Seen) -> Plan {
+    let first = planned(seen);
+    assert_eq!(gist(&first), "Connecting", "the id comes after what is watched for");
+    let watched = first.memory.repeated.as_ref();
+    assert_eq!(watched.map(|repeated| repeated.at), Some(seen.now));
+    planned(&written(seen.clone(), &first))
+}
