@@ -6,6 +6,7 @@ pub mod leadership;
 pub mod lifecycle;
 pub mod many;
 pub mod replicas;
+mod replicas_events;
 pub mod replicas_stories;
 pub mod service;
 pub mod sizes;

@@ -12,13 +12,9 @@ use super::{
     Scale,
     leadership::{self, leases},
     replicas::{pair, until_led},
+    replicas_events,
 };
-use crate::{
-    Cell, Fault, Flow, Ground, Life, Outcome, Rule, Setting, Side, flow,
-    life::{ACCOUNT, PATIENCE},
-    oracle,
-    proxy::Message,
-};
+use crate::{Cell, Fault, Ground, Life, Outcome, Rule, Side, oracle, proxy::Message};
 
 type Story = fn(Ground) -> BoxFuture<'static, ()>;
 
@@ -73,16 +69,16 @@ const STORIES: &[(&str, bool, Story)] = &[
         Box::pin(ends_during_a_create(ground))
     }),
     ("events reach the replica that does not lead", true, |ground| {
-        Box::pin(events_aside(ground))
+        Box::pin(replicas_events::events_aside(ground))
     }),
     ("many events reach the replica that does not lead", false, |ground| {
-        Box::pin(many_events_aside(ground))
+        Box::pin(replicas_events::many_events_aside(ground))
     }),
     ("a replica ends that holds a QR of a create under way", true, |ground| {
-        Box::pin(ends_with_an_early_qr(ground))
+        Box::pin(replicas_events::ends_with_an_early_qr(ground))
     }),
     ("the replicas are replaced one after the other", true, |ground| {
-        Box::pin(rolled(ground))
+        Box::pin(replicas_events::rolled(ground))
     }),
 ];
 
@@ -105,7 +101,7 @@ fn times(seconds: i64) -> Value {
 }
 
 /// A life whose first bot is connected, and whose other replica knows that somebody leads; its leader.
-async fn working(ground: &Ground, name: &str) -> (Life, usize) {
+pub(super) async fn working(ground: &Ground, name: &str) -> (Life, usize) {
     let life = pair(ground, name).await;
     life.start();
     life.account().await;
@@ -128,7 +124,7 @@ async fn working(ground: &Ground, name: &str) -> (Life, usize) {
 }
 
 /// Calm weather, everything connected, one channel each, nothing done by who did not lead.
-async fn rest(life: &Life, bots: &[&str]) {
+pub(super) async fn rest(life: &Life, bots: &[&str]) {
     life.wire.calm();
     for bot in bots {
         life.until_ready(bot).await;
@@ -138,12 +134,12 @@ async fn rest(life: &Life, bots: &[&str]) {
     oracle::assert_sound(life);
 }
 
-fn now(life: &Life) -> usize {
+pub(super) fn now(life: &Life) -> usize {
     life.wire.messages().len()
 }
 
 /// Waits until a replica has ended with this code once more than `before`.
-async fn until_ended(life: &Life, replica: usize, before: usize, code: i32) {
+pub(super) async fn until_ended(life: &Life, replica: usize, before: usize, code: i32) {
     life.wait(&format!("replica {replica} to end"), || async {
         match life.wire.replicas()[replica].ends().get(before) {
             Some(end) if end.code() == Some(code) => Ok(()),
@@ -154,7 +150,7 @@ async fn until_ended(life: &Life, replica: usize, before: usize, code: i32) {
     .await;
 }
 
-fn ends(life: &Life, replica: usize) -> usize {
+pub(super) fn ends(life: &Life, replica: usize) -> usize {
     life.wire.replicas()[replica].ends().len()
 }
 
@@ -333,196 +329,4 @@ async fn ends_during_a_create(ground: Ground) {
     rest(&life, &["first", "second", "third"]).await;
     let creates = life.simulator.journal().count("POST", "/v2/channels");
     assert_eq!(creates, 3, "one create each");
-}
-
-async fn ready(life: &Life, replica: usize) -> bool {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let asked = http.get(format!("{}/readyz", life.pages_url(replica))).send().await;
-    asked.is_ok_and(|answer| answer.status().as_u16() == 200)
-}
-
-async fn until_is_ready(life: &Life, replica: usize) {
-    let what = format!("replica {replica} to be ready");
-    control_plane::eventually(&what, PATIENCE, || async {
-        if ready(life, replica).await {
-            Ok(())
-        } else {
-            Err("not ready".to_owned())
-        }
-    })
-    .await;
-}
-
-/// A login from the QR to the password, whose every event goes to the replica that does not lead.
-async fn events_aside(ground: Ground) {
-    let life = pair(&ground, "aside").await;
-    life.start();
-    let leader = until_led(&life).await;
-    let other = 1 - leader;
-    for replica in [leader, other] {
-        until_is_ready(&life, replica).await;
-    }
-    life.front().only(Some(other));
-    flow::play(&life, Flow::TwoFactor, || {}).await;
-    let by = |replica: usize, labels: &[&str]| {
-        let messages = life.wire.messages();
-        let of = messages.iter();
-        of.filter(|message| message.replica == Some(replica) && labels.contains(&message.label.as_str()))
-            .count()
-    };
-    let sinks = ["POST configmaps", "PATCH configmaps"];
-    assert!(by(other, &sinks) > 0, "who receives a QR shows it");
-    assert_eq!(by(leader, &sinks), 0);
-    assert!(
-        by(other, &["PATCH wazzupaccounts"]) > 0,
-        "the leader is told of the rest"
-    );
-    leadership::assert_only_the_leader_acted(&life);
-}
-
-/// A change that comes within a second of another one is told as well: the leader has no other way to it within its interval.
-async fn many_events_aside(ground: Ground) {
-    let life = pair(&ground, "many").await;
-    life.start();
-    let leader = until_led(&life).await;
-    life.secret("wazzup-token", json!({"token": crate::life::TOKEN})).await;
-    let auth = json!({"clientToken": {"secretRef": {"name": "wazzup-token", "key": "token"}}});
-    life.account_with(json!({"auth": auth, "apiUrl": life.wazzup, "sync": {"interval": "1h"}}))
-        .await;
-    life.until_subscribed().await;
-    life.bot("first", "100:canary-bot").await;
-    life.bot("second", "200:canary-bot").await;
-    life.until_ready("first").await;
-    life.until_ready("second").await;
-    life.front().only(Some(1 - leader));
-    let id = |status: wazzup_operator::api::WazzupChannelStatus| status.channel_id.unwrap_or_default();
-    let ids = [id(life.status("first").await), id(life.status("second").await)];
-    for channel in &ids {
-        life.simulator
-            .with(|world, now| world.set_status(channel, "disabled", Some("blocked"), now))
-            .unwrap();
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
-    for name in ["first", "second"] {
-        life.wait(&format!("{name} to be told"), || async {
-            let status = life.status(name).await;
-            if status.status.as_deref() == Some("disabled") {
-                Ok(())
-            } else {
-                Err(format!("{status:?}"))
-            }
-        })
-        .await;
-    }
-    leadership::assert_only_the_leader_acted(&life);
-}
-
-/// The QR's event comes before the answer to its create, to a replica that is asked to end then.
-async fn ends_with_an_early_qr(ground: Ground) {
-    let life = pair(&ground, "early").await;
-    life.start();
-    let leader = until_led(&life).await;
-    let other = 1 - leader;
-    life.account().await;
-    life.until_subscribed().await;
-    life.front().only(Some(other));
-    life.wire.rule(Rule::once(
-        Side::Wazzup,
-        "POST /v2/channels",
-        Fault::DelayAnswer(Duration::from_secs(6)),
-    ));
-    life.channel(flow::NAME, json!({"transport": "whatsapp"})).await;
-    life.wait("the early QR", || async {
-        let sent = life.simulator.journal().webhooks;
-        let came = sent
-            .iter()
-            .any(|sent| sent.status == Some(200) && sent.body.to_string().contains("qr"));
-        if came { Ok(()) } else { Err(format!("{sent:?}")) }
-    })
-    .await;
-    life.retire(other, true);
-    life.wire.replicas()[other].terminate();
-    until_ended(&life, other, 0, 0).await;
-    let shown = life.config_maps().get_opt("shop-qr").await.unwrap();
-    assert!(shown.is_some(), "the QR is in its sink before its receiver is gone");
-    life.retire(other, false);
-    life.front().only(None);
-    let id = life.status(flow::NAME).await.channel_id.unwrap_or_default();
-    assert!(life.scan(&id, "79990000001"));
-    rest(&life, &[flow::NAME]).await;
-}
-
-/// Waits until so many QR codes were written into the sink.
-async fn until_shown(life: &Life, codes: usize) {
-    life.wait("events that come all the time", || async {
-        match shown(life) {
-            enough if enough >= codes => Ok(()),
-            few => Err(format!("{few} of {codes}")),
-        }
-    })
-    .await;
-}
-
-/// How often a QR was written into its sink.
-fn shown(life: &Life) -> usize {
-    let messages = life.wire.messages();
-    messages
-        .iter()
-        .filter(|message| message.label.ends_with(" configmaps") && message.status.is_some())
-        .count()
-}
-
-/// A new replica, then an old one less, twice, while events come all the time.
-async fn rolled(ground: Ground) {
-    let mut setting = Setting {
-        replicas: 3,
-        leader_elect: true,
-        ..Setting::default()
-    };
-    // A QR rotates every few seconds.
-    setting.timings.qr = 3_000;
-    setting.timings.qr_count = 1_000;
-    let life = Life::begin(&ground, "rolled", setting).await;
-    life.retire(2, true);
-    for replica in [0, 1] {
-        life.start_replica(replica);
-    }
-    life.account().await;
-    life.until_subscribed().await;
-    life.channel("waiting", json!({"transport": "whatsapp"})).await;
-    life.until("waiting", "ActionRequired", "ScanQr").await;
-    for (number, (young, old)) in [(2, 0), (0, 1)].into_iter().enumerate() {
-        life.start_replica(young);
-        life.retire(young, false);
-        until_is_ready(&life, young).await;
-        until_shown(&life, 3 * (number + 1)).await;
-        life.retire(old, true);
-        let ended = ends(&life, old);
-        life.wire.replicas()[old].terminate();
-        let bot = format!("bot{number}");
-        life.bot(&bot, &format!("{number}00:canary-bot")).await;
-        until_ended(&life, old, ended, 0).await;
-        life.until_ready(&bot).await;
-    }
-    let id = life.status("waiting").await.channel_id.unwrap_or_default();
-    life.wait("a scan of what is shown", || async {
-        if life.scan(&id, "79990000001") {
-            Ok(())
-        } else {
-            Err("nothing is shown".to_owned())
-        }
-    })
-    .await;
-    rest(&life, &["waiting", "bot0", "bot1"]).await;
-    let journal = life.simulator.journal();
-    let lost: Vec<_> = journal
-        .webhooks
-        .iter()
-        .filter(|sent| sent.status != Some(200))
-        .collect();
-    let qrs = shown(&life);
-    assert!(journal.webhooks.len() > 10 && qrs > 5, "events came all the time");
-    assert!(lost.is_empty(), "{lost:#?}");
-    let remote = life.simulator.with(|world, _| world.channels_of(ACCOUNT).len());
-    assert_eq!(remote, 3);
 }

@@ -1,0 +1,207 @@
+//! Stories of C6s about events: they reach the replica that does not lead, or one that is asked to end.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{
+    leadership,
+    replicas::{pair, until_led},
+    replicas_stories::{ends, rest, until_ended},
+};
+use crate::{
+    Fault, Flow, Ground, Life, Rule, Setting, Side, flow,
+    life::{ACCOUNT, PATIENCE},
+};
+
+async fn ready(life: &Life, replica: usize) -> bool {
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let asked = http.get(format!("{}/readyz", life.pages_url(replica))).send().await;
+    asked.is_ok_and(|answer| answer.status().as_u16() == 200)
+}
+
+async fn until_is_ready(life: &Life, replica: usize) {
+    let what = format!("replica {replica} to be ready");
+    control_plane::eventually(&what, PATIENCE, || async {
+        if ready(life, replica).await {
+            Ok(())
+        } else {
+            Err("not ready".to_owned())
+        }
+    })
+    .await;
+}
+
+/// A login from the QR to the password, whose every event goes to the replica that does not lead.
+pub(super) async fn events_aside(ground: Ground) {
+    let life = pair(&ground, "aside").await;
+    life.start();
+    let leader = until_led(&life).await;
+    let other = 1 - leader;
+    for replica in [leader, other] {
+        until_is_ready(&life, replica).await;
+    }
+    life.front().only(Some(other));
+    flow::play(&life, Flow::TwoFactor, || {}).await;
+    let by = |replica: usize, labels: &[&str]| {
+        let messages = life.wire.messages();
+        let of = messages.iter();
+        of.filter(|message| message.replica == Some(replica) && labels.contains(&message.label.as_str()))
+            .count()
+    };
+    let sinks = ["POST configmaps", "PATCH configmaps"];
+    assert!(by(other, &sinks) > 0, "who receives a QR shows it");
+    assert_eq!(by(leader, &sinks), 0);
+    assert!(
+        by(other, &["PATCH wazzupaccounts"]) > 0,
+        "the leader is told of the rest"
+    );
+    leadership::assert_only_the_leader_acted(&life);
+}
+
+/// A change that comes within a second of another one is told as well: the leader has no other way to it within its interval.
+pub(super) async fn many_events_aside(ground: Ground) {
+    let life = pair(&ground, "many").await;
+    life.start();
+    let leader = until_led(&life).await;
+    life.secret("wazzup-token", json!({"token": crate::life::TOKEN})).await;
+    let auth = json!({"clientToken": {"secretRef": {"name": "wazzup-token", "key": "token"}}});
+    life.account_with(json!({"auth": auth, "apiUrl": life.wazzup, "sync": {"interval": "1h"}}))
+        .await;
+    life.until_subscribed().await;
+    life.bot("first", "100:canary-bot").await;
+    life.bot("second", "200:canary-bot").await;
+    life.until_ready("first").await;
+    life.until_ready("second").await;
+    life.front().only(Some(1 - leader));
+    let id = |status: wazzup_operator::api::WazzupChannelStatus| status.channel_id.unwrap_or_default();
+    let ids = [id(life.status("first").await), id(life.status("second").await)];
+    for channel in &ids {
+        life.simulator
+            .with(|world, now| world.set_status(channel, "disabled", Some("blocked"), now))
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    for name in ["first", "second"] {
+        life.wait(&format!("{name} to be told"), || async {
+            let status = life.status(name).await;
+            if status.status.as_deref() == Some("disabled") {
+                Ok(())
+            } else {
+                Err(format!("{status:?}"))
+            }
+        })
+        .await;
+    }
+    leadership::assert_only_the_leader_acted(&life);
+}
+
+/// The QR's event comes before the answer to its create, to a replica that is asked to end then.
+pub(super) async fn ends_with_an_early_qr(ground: Ground) {
+    let life = pair(&ground, "early").await;
+    life.start();
+    let leader = until_led(&life).await;
+    let other = 1 - leader;
+    life.account().await;
+    life.until_subscribed().await;
+    life.front().only(Some(other));
+    life.wire.rule(Rule::once(
+        Side::Wazzup,
+        "POST /v2/channels",
+        Fault::DelayAnswer(Duration::from_secs(6)),
+    ));
+    life.channel(flow::NAME, json!({"transport": "whatsapp"})).await;
+    life.wait("the early QR", || async {
+        let sent = life.simulator.journal().webhooks;
+        let came = sent
+            .iter()
+            .any(|sent| sent.status == Some(200) && sent.body.to_string().contains("qr"));
+        if came { Ok(()) } else { Err(format!("{sent:?}")) }
+    })
+    .await;
+    life.retire(other, true);
+    life.wire.replicas()[other].terminate();
+    until_ended(&life, other, 0, 0).await;
+    let shown = life.config_maps().get_opt("shop-qr").await.unwrap();
+    assert!(shown.is_some(), "the QR is in its sink before its receiver is gone");
+    life.retire(other, false);
+    life.front().only(None);
+    let id = life.status(flow::NAME).await.channel_id.unwrap_or_default();
+    assert!(life.scan(&id, "79990000001"));
+    rest(&life, &[flow::NAME]).await;
+}
+
+/// Waits until so many QR codes were written into the sink.
+async fn until_shown(life: &Life, codes: usize) {
+    life.wait("events that come all the time", || async {
+        match shown(life) {
+            enough if enough >= codes => Ok(()),
+            few => Err(format!("{few} of {codes}")),
+        }
+    })
+    .await;
+}
+
+/// How often a QR was written into its sink.
+fn shown(life: &Life) -> usize {
+    let messages = life.wire.messages();
+    messages
+        .iter()
+        .filter(|message| message.label.ends_with(" configmaps") && message.status.is_some())
+        .count()
+}
+
+/// A new replica, then an old one less, twice, while events come all the time.
+pub(super) async fn rolled(ground: Ground) {
+    let mut setting = Setting {
+        replicas: 3,
+        leader_elect: true,
+        ..Setting::default()
+    };
+    // A QR rotates every few seconds.
+    setting.timings.qr = 3_000;
+    setting.timings.qr_count = 1_000;
+    let life = Life::begin(&ground, "rolled", setting).await;
+    life.retire(2, true);
+    for replica in [0, 1] {
+        life.start_replica(replica);
+    }
+    life.account().await;
+    life.until_subscribed().await;
+    life.channel("waiting", json!({"transport": "whatsapp"})).await;
+    life.until("waiting", "ActionRequired", "ScanQr").await;
+    for (number, (young, old)) in [(2, 0), (0, 1)].into_iter().enumerate() {
+        life.start_replica(young);
+        life.retire(young, false);
+        until_is_ready(&life, young).await;
+        until_shown(&life, 3 * (number + 1)).await;
+        life.retire(old, true);
+        let ended = ends(&life, old);
+        life.wire.replicas()[old].terminate();
+        let bot = format!("bot{number}");
+        life.bot(&bot, &format!("{number}00:canary-bot")).await;
+        until_ended(&life, old, ended, 0).await;
+        life.until_ready(&bot).await;
+    }
+    let id = life.status("waiting").await.channel_id.unwrap_or_default();
+    life.wait("a scan of what is shown", || async {
+        if life.scan(&id, "79990000001") {
+            Ok(())
+        } else {
+            Err("nothing is shown".to_owned())
+        }
+    })
+    .await;
+    rest(&life, &["waiting", "bot0", "bot1"]).await;
+    let journal = life.simulator.journal();
+    let lost: Vec<_> = journal
+        .webhooks
+        .iter()
+        .filter(|sent| sent.status != Some(200))
+        .collect();
+    let (sent, qrs) = (journal.webhooks.len(), shown(&life));
+    assert!(sent >= qrs && qrs > 5, "{sent} events were sent and {qrs} codes shown");
+    assert!(lost.is_empty(), "{lost:#?}");
+    let remote = life.simulator.with(|world, _| world.channels_of(ACCOUNT).len());
+    assert_eq!(remote, 3);
+}
