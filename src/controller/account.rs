@@ -29,7 +29,7 @@ use crate::{
     model::Fault,
     plan::{
         Webhooks,
-        account::{self, AccountCall, AccountPlan, AccountSeen, Token},
+        account::{self, AccountCall, AccountPlan, AccountSeen, Rows, Token, Tried},
         after_conflicts,
     },
     wazzup::{Lane, NewWebhook},
@@ -138,6 +138,8 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
     }
     if let Some(call) = &plan.call {
         carry_out(context, &desk, &seen, call, recall).await?;
+    } else if matches!(seen.rows, Rows::Listed(_)) && !plan.unsettled {
+        recall.tried = None;
     }
     if plan.finalizer == Some(false) {
         notes::set_finalizer(&context.client, &object, names::ACCOUNT_FINALIZER, false).await?;
@@ -271,5 +273,14 @@ async fn carry_out(
         (AccountCall::Unsubscribe(ids), _) => ("delete_webhooks", aside(client.delete_webhooks(ids)).await),
     };
     desk.note(operation, &result, since);
-    result.map_err(PassError::HeldBack)
+    // Told by the next pass, which looks at the rows first: an answer that was lost may have had its effect.
+    let before = recall.tried.as_ref().map_or(0, |(_, tried)| tried.in_a_row);
+    let tried = Tried {
+        subscribing: matches!(call, AccountCall::Subscribe(_)),
+        in_a_row: before.saturating_add(1),
+        ago: Duration::ZERO,
+        fault: result.err(),
+    };
+    recall.tried = Some((clock::instant(), tried));
+    Ok(())
 }

@@ -16,7 +16,7 @@ use crate::{
     clock,
     model::{ChannelId, RemoteAccountId, Sensitive},
     plan::{
-        account::{AccountSeen, AccountWish, Listing, Row, Rows, Token, WebhookMode, needs_rows},
+        account::{AccountSeen, AccountWish, Listing, Row, Rows, Token, Tried, WebhookMode, needs_rows},
         identity::IdentitySeen,
     },
     wazzup::Lane,
@@ -129,6 +129,10 @@ pub(super) async fn observe(
         url_prefix,
         rows,
         known_rows,
+        tried: recall.tried.as_ref().map(|(at, tried)| Tried {
+            ago: at.elapsed(),
+            ..tried.clone()
+        }),
         dependents,
     }
 }

@@ -12,7 +12,10 @@ use super::caches::Key;
 use crate::{
     cluster::grants::{NewGrant, StoredGrant},
     model::{RemoteAccountId, Sensitive},
-    plan::token::{Held, Hold},
+    plan::{
+        account::Tried,
+        token::{Held, Hold},
+    },
 };
 
 /// What a replica remembers of an account between passes; lost at a restart, when everything is looked at anyway.
@@ -32,6 +35,8 @@ pub(super) struct Recall {
     pub(super) unsaved: Option<NewGrant>,
     /// When the subscription was last verified.
     pub(super) verified: Option<Instant>,
+    /// What was asked of the subscription since it was last seen as it is wanted, and when.
+    pub(super) tried: Option<(Instant, Tried)>,
     /// The last `event-at` annotation that was acted on.
     pub(super) event_at: Option<String>,
 }

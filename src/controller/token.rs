@@ -222,6 +222,7 @@ impl Purse<'_> {
         }
         if !same_stem {
             recall.verified = None;
+            recall.tried = None;
             let (namespace, name) = self.place();
             tracing::debug!(
                 namespace,

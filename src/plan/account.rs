@@ -5,8 +5,10 @@ use std::{ops::ControlFlow, time::Duration};
 pub use super::account_seen::{
     AccountCall, AccountPlan, AccountSeen, AccountWish, Listing, Remedies, Row, Rows, Token, WebhookMode,
 };
+pub use super::account_tries::Tried;
 use super::{
     AccountTrouble, Fact, Standing, Webhooks,
+    account_tries::ask,
     identity::{Identity, judge},
     reasons::of_an_account as fact,
 };
@@ -142,6 +144,7 @@ fn quiet() -> AccountPlan {
         webhooks: None,
         trouble: None,
         facts: None,
+        unsettled: false,
         again: None,
     }
 }
@@ -282,22 +285,28 @@ fn managed(
                 Some(fact("WebhooksSubscribed", Standing::False, "Suspended", why)),
             );
         }
-        plan.call = Some(AccountCall::Subscribe(missing));
-        plan.again = Some(Duration::ZERO);
-        let why = "the account's events are being subscribed";
+        // Rows of ours that are not as they were asked for go first, or each request would leave more of them.
+        let call = match &seen.tried {
+            Some(Tried { subscribing: true, .. }) if !stale.is_empty() => AccountCall::Unsubscribe(stale),
+            Some(_) | None => AccountCall::Subscribe(missing),
+        };
+        let why = ask(seen, plan, call, false);
+        let why = why.unwrap_or_else(|| "the account's events are being subscribed".to_owned());
         return (
             Some(Webhooks::Pending),
-            Some(fact("WebhooksSubscribed", Standing::False, "Subscribing", why)),
+            Some(fact("WebhooksSubscribed", Standing::False, "Subscribing", &why)),
         );
     }
+    let mut what = "the account's events are subscribed".to_owned();
     if !stale.is_empty() && !wish.suspend {
-        plan.call = Some(AccountCall::Unsubscribe(stale));
-        plan.again = Some(Duration::ZERO);
+        let effective = seen.tried.as_ref().is_some_and(|tried| tried.subscribing);
+        if let Some(why) = ask(seen, plan, AccountCall::Unsubscribe(stale), effective) {
+            what = format!("{what}; of rows that are no longer needed: {why}");
+        }
     }
-    let what = "the account's events are subscribed";
     (
         Some(Webhooks::Ready),
-        Some(fact("WebhooksSubscribed", Standing::True, "Subscribed", what)),
+        Some(fact("WebhooksSubscribed", Standing::True, "Subscribed", &what)),
     )
 }
 
@@ -308,8 +317,7 @@ fn withdraw(seen: &AccountSeen, wish: AccountWish, plan: &mut AccountPlan) {
         let ids: Vec<String> = ours.iter().map(|row| row.id.clone()).collect();
         plan.rows = Some(recorded(&ours));
         if !ids.is_empty() && !wish.suspend {
-            plan.call = Some(AccountCall::Unsubscribe(ids));
-            plan.again = Some(Duration::ZERO);
+            ask(seen, plan, AccountCall::Unsubscribe(ids), false);
         }
     }
 }
@@ -353,30 +361,34 @@ fn goodbye(seen: &AccountSeen) -> AccountPlan {
         )
         | (Token::Present, Rows::NotAsked | Rows::Failed(Fault::Denied { .. } | Fault::Missing { .. })) => release(),
         (Token::Pending, _) => quiet(),
-        (Token::Unreached { fault, .. }, _) | (Token::Present, Rows::Failed(fault)) => {
-            let why = format!(
-                "the webhook subscription could not be removed yet: {fault}; it is tried again; to let the account go without that, take its token away: delete the Secret that spec.auth names, or name one that does not exist"
-            );
-            AccountPlan {
-                facts: Some(vec![
-                    fact("Ready", Standing::False, "Unsubscribing", &why),
-                    fact("Reconciling", Standing::True, "Unsubscribing", &why),
-                ]),
-                again: Some(Duration::from_secs(5)),
-                ..quiet()
-            }
-        }
+        (Token::Unreached { fault, .. }, _) | (Token::Present, Rows::Failed(fault)) => AccountPlan {
+            again: Some(Duration::from_secs(5)),
+            ..unsubscribing(quiet(), &fault.to_string())
+        },
         (Token::Present, Rows::Listed(rows)) => {
             let ids: Vec<String> = ours(seen, rows).iter().map(|row| row.id.clone()).collect();
             if ids.is_empty() {
-                release()
-            } else {
-                AccountPlan {
-                    call: Some(AccountCall::Unsubscribe(ids)),
-                    again: Some(Duration::ZERO),
-                    ..quiet()
-                }
+                return release();
+            }
+            let mut plan = quiet();
+            match ask(seen, &mut plan, AccountCall::Unsubscribe(ids), false) {
+                Some(why) => unsubscribing(plan, &why),
+                None => plan,
             }
         }
+    }
+}
+
+/// An account that goes cannot take its subscription along yet.
+fn unsubscribing(plan: AccountPlan, why: &str) -> AccountPlan {
+    let why = format!(
+        "the webhook subscription could not be removed yet: {why}; it is tried again; to let the account go without that, take its token away: delete the Secret that spec.auth names, or name one that does not exist"
+    );
+    AccountPlan {
+        facts: Some(vec![
+            fact("Ready", Standing::False, "Unsubscribing", &why),
+            fact("Reconciling", Standing::True, "Unsubscribing", &why),
+        ]),
+        ..plan
     }
 }

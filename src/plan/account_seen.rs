@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     AccountTrouble, Fact, Webhooks,
+    account_tries::Tried,
     identity::{IdentitySeen, Pin},
 };
 use crate::model::{Fault, Sensitive};
@@ -35,6 +36,8 @@ pub struct AccountSeen {
     pub rows: Rows,
     /// Ids of the rows that the status records as ours.
     pub known_rows: Vec<String>,
+    /// What was asked of the subscription before, until it was seen as it is wanted.
+    pub tried: Option<Tried>,
     /// Names of the channels that use the account, for messages.
     pub dependents: Vec<String>,
 }
@@ -157,6 +160,8 @@ pub struct AccountPlan {
     pub trouble: Option<(AccountTrouble, String)>,
     /// The conditions; `None` as before.
     pub facts: Option<Vec<Fact>>,
+    /// Whether the subscription is not as it is wanted, so that what was tried is not forgotten.
+    pub unsettled: bool,
     /// How soon to come back, if sooner than the regular interval.
     pub again: Option<Duration>,
 }

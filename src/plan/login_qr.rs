@@ -8,6 +8,7 @@ use super::{
     Account, Call, Memory, Need, Plan, Progress, ReinitPolicy, SinkOrder, Verdict, Wake, Webhooks,
     create::{remaining, requested},
     login::{Pass, person},
+    memory::RefusedCall,
     words,
 };
 
@@ -58,6 +59,9 @@ impl Pass<'_> {
         let mut memory = memory.clone();
         memory.pairing_asked_for = Some(qr_at);
         memory.pairing_given = false;
+        if (memory.refusal.as_ref()).is_some_and(|refusal| refusal.call == RefusedCall::PairingCode) {
+            memory.refusal = None;
+        }
         memory.handled.pairing.clone_from(&self.seen.object.requests.pairing);
         let what = words::scan_qr(self.seen, self.wish);
         let call = Some(Call::RequestPairingCode(self.channel.id.clone(), phone));

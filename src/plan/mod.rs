@@ -9,6 +9,7 @@
 
 pub mod account;
 mod account_seen;
+mod account_tries;
 mod channel;
 mod check;
 mod create;

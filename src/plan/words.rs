@@ -1,6 +1,6 @@
 //! What people are told to do, with the exact command. No secret can get in: nothing here holds one.
 
-use super::{Object, Seen, Sink, Wish};
+use super::{Object, Seen, Sink, Wish, memory::RefusedCall};
 use crate::model::{RemoteChannel, Transport};
 
 fn kubectl_annotate(object: &Object, annotation: &str, value: &str) -> String {
@@ -48,13 +48,27 @@ pub(super) fn scan_qr(seen: &Seen, wish: &Wish) -> String {
             read_sink(&seen.object, wish, "qr.txt"),
         ),
         Sink::Shown { qr_at: Some(_), .. } => format!(
-            "scan the QR with the phone that holds the account: {}",
-            read_sink(&seen.object, wish, "qr.txt")
+            "scan the QR with the phone that holds the account: {}{}",
+            read_sink(&seen.object, wish, "qr.txt"),
+            no_pairing_code(seen, wish),
         ),
         Sink::Shown { qr_at: None, .. } | Sink::Absent | Sink::Foreign => {
             "a QR is on its way; it will be shown as soon as it arrives".to_owned()
         }
     }
+}
+
+/// Why there is no pairing code though one was asked for.
+fn no_pairing_code(seen: &Seen, wish: &Wish) -> String {
+    let refused = seen.memory.refusal.as_ref();
+    let refused = refused.filter(|refusal| refusal.call == RefusedCall::PairingCode && wish.pairing_phone.is_some());
+    refused.map_or_else(String::new, |refusal| {
+        format!(
+            " ; Wazzup gave no pairing code: {}; it is asked for another with the next QR, or now: {}",
+            refusal.words,
+            request_command(&seen.object, "pairing-requested-at")
+        )
+    })
 }
 
 pub(super) fn follow_link_in_sink(seen: &Seen, wish: &Wish) -> String {

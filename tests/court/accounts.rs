@@ -39,6 +39,7 @@ fn account_seen() -> AccountSeen {
         url_prefix: Some("https://hooks.example.com/webhooks/key/".into()),
         rows: Rows::Listed(EVENTS.iter().enumerate().map(row).collect()),
         known_rows: Vec::new(),
+        tried: None,
         dependents: Vec::new(),
     }
 }

@@ -14,9 +14,9 @@ use super::super::{
 use crate::model::{Fault, RemoteAccountId, Sensitive};
 
 const PREFIX: &str = "https://hooks.example.com/webhooks/key/";
-const URL: &str = "https://hooks.example.com/webhooks/key/token";
+pub(super) const URL: &str = "https://hooks.example.com/webhooks/key/token";
 
-fn row(number: usize, event: &str, url: &str) -> Row {
+pub(super) fn row(number: usize, event: &str, url: &str) -> Row {
     Row {
         id: format!("row-{number}"),
         event: event.into(),
@@ -24,7 +24,7 @@ fn row(number: usize, event: &str, url: &str) -> Row {
     }
 }
 
-fn all_rows() -> Vec<Row> {
+pub(super) fn all_rows() -> Vec<Row> {
     EVENTS
         .iter()
         .enumerate()
@@ -33,7 +33,7 @@ fn all_rows() -> Vec<Row> {
 }
 
 /// A managed account whose list came and whose subscription is whole.
-fn calm() -> AccountSeen {
+pub(super) fn calm() -> AccountSeen {
     AccountSeen {
         deleting: false,
         finalizer: true,
@@ -53,18 +53,19 @@ fn calm() -> AccountSeen {
         url_prefix: Some(PREFIX.into()),
         rows: Rows::Listed(all_rows()),
         known_rows: Vec::new(),
+        tried: None,
         dependents: Vec::new(),
     }
 }
 
-fn with(change: impl FnOnce(&mut AccountSeen)) -> AccountPlan {
+pub(super) fn with(change: impl FnOnce(&mut AccountSeen)) -> AccountPlan {
     let mut seen = calm();
     change(&mut seen);
     plan(&seen)
 }
 
 /// `type=status/reason`
-fn lines(plan: &AccountPlan) -> Vec<String> {
+pub(super) fn lines(plan: &AccountPlan) -> Vec<String> {
     let facts = plan.facts.as_deref().unwrap_or_default();
     facts
         .iter()

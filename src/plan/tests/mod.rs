@@ -4,6 +4,7 @@
 //! `laws` draws everything at random.
 
 mod account;
+mod account_tries;
 mod create;
 mod gone;
 mod goodbye;

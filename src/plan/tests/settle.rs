@@ -169,9 +169,20 @@ fn a_pairing_code_is_remembered_as_given_or_as_refused() {
     let refused = settled(&seen, &Answer::PairingCode(Err(rejected())));
     assert!(!refused.memory.pairing_given);
     assert_eq!(
-        refused.memory.refusal.map(|refusal| refusal.call),
+        refused.memory.refusal.as_ref().map(|refusal| refusal.call),
         Some(RefusedCall::PairingCode)
     );
+    // Told while that QR is shown, and forgotten when another code is asked for with the next one.
+    seen.memory = refused.memory;
+    let told = planned(&seen);
+    assert_eq!(told.call, None);
+    let told = words(&told);
+    assert!(
+        told.contains("no such thing") && told.contains("pairing-requested-at"),
+        "{told}"
+    );
+    seen.memory.pairing_asked_for = Some(at(-60));
+    assert_eq!(planned(&seen).memory.refusal, None);
 }
 
 #[test]

@@ -116,6 +116,7 @@ fn seen(object: &WazzupAccount, rows: &Value) -> AccountSeen {
             .as_ref()
             .map(|status| status.webhook_ids.clone())
             .unwrap_or_default(),
+        tried: None,
         dependents: Vec::new(),
     }
 }
