@@ -167,6 +167,8 @@ async fn account_ready(life: &Life) -> Result<(), String> {
 const WHILE: Duration = Duration::from_secs(25);
 /// By when it must be told: longer than three calls that each last until their deadline, and the pauses between.
 const TOLD_BY: Duration = Duration::from_secs(120);
+/// The same for a refresh, of which there is one a minute while no clear answer comes.
+const REFRESH_TOLD_BY: Duration = Duration::from_secs(160);
 /// The grace after which an unclear create may be repeated, less what clocks and whole seconds may differ.
 const GRACE: Duration = Duration::from_secs(112);
 /// A process that holds no more than this, in KiB, has buffered no endless body; a debug build at rest holds about a third.
@@ -189,10 +191,13 @@ async fn weather(life: &Life, harm: &Harm, site: Site, lasting: bool, learned: &
     if lasting {
         // Throttling is no trouble of a channel's: it is counted, and nothing flaps. Odd answers may be good enough.
         let telling = !matches!(harm.meaning, Meaning::Throttled(_) | Meaning::Odd) && site != Site::ById;
+        let by = if site == Site::Refresh {
+            REFRESH_TOLD_BY
+        } else {
+            TOLD_BY
+        };
         let mut told = None;
-        while (telling && told.is_none() && begun.elapsed() < TOLD_BY)
-            || (begun.elapsed() < WHILE && hits(life, site) < 5)
-        {
+        while (telling && told.is_none() && begun.elapsed() < by) || (begun.elapsed() < WHILE && hits(life, site) < 5) {
             tokio::time::sleep(Duration::from_millis(300)).await;
             told = told.or(person::told(life).await);
         }
@@ -345,18 +350,15 @@ async fn unreached(ground: &Ground, flow: Flow) -> Outcome {
         *shut.lock().unwrap() = Some(Instant::now());
     });
     let open = async {
-        while shut
-            .lock()
-            .unwrap()
-            .is_none_or(|at| at.elapsed() < Duration::from_secs(20))
-        {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        let lasts = |time| shut.lock().unwrap().is_none_or(|at: Instant| at.elapsed() < time);
+        let met = || async { life.log_text().contains("connection failed") || person::told(&life).await.is_some() };
+        while lasts(Duration::from_secs(20)) || (lasts(REFRESH_TOLD_BY) && !met().await) {
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        let told = person::told(&life).await;
-        door.open().await;
-        if told.is_none() && !life.log_text().contains("connection failed") {
+        if !met().await {
             return;
         }
+        door.open().await;
         person::tend(&life).await;
     };
     tokio::select! {
