@@ -6,17 +6,17 @@ use super::super::account::{AccountCall, EVENTS, Rows, Tried, plan};
 use super::account::{URL, calm, lines, row, with};
 use crate::model::Fault;
 
-fn tried(subscribing: bool, in_a_row: u32, ago: u64, fault: Option<Fault>) -> Option<Tried> {
-    Some(Tried {
+fn tried(subscribing: bool, in_a_row: u32, ago: u64, fault: Option<Fault>) -> Tried {
+    Tried {
         subscribing,
         in_a_row,
         ago: Duration::from_secs(ago),
         fault,
-    })
+    }
 }
 
-fn unclear() -> Option<Fault> {
-    Some(Fault::Unclear { why: "HTTP 500".into() })
+fn unclear() -> Fault {
+    Fault::Unclear { why: "HTTP 500".into() }
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn a_subscription_that_is_not_made_is_told_and_asked_for_with_growing_pauses() {
         let ask = |ago| {
             with(|seen| {
                 seen.rows = Rows::Listed(Vec::new());
-                seen.tried = tried(true, in_a_row, ago, unclear());
+                seen.tried = Some(tried(true, in_a_row, ago, Some(unclear())));
             })
         };
         let held = ask(pause - 1);
@@ -57,12 +57,12 @@ fn rows_that_come_out_otherwise_than_asked_do_not_pile_up_and_are_not_asked_for_
     assert_eq!(first.call, Some(AccountCall::Subscribe(EVENTS.to_vec())));
     let soon = with(|seen| {
         seen.rows = other();
-        seen.tried = tried(true, 1, 0, None);
+        seen.tried = Some(tried(true, 1, 0, None));
     });
     assert_eq!((soon.call, soon.again), (None, Some(Duration::from_secs(5))));
     let later = with(|seen| {
         seen.rows = other();
-        seen.tried = tried(true, 1, 5, None);
+        seen.tried = Some(tried(true, 1, 5, None));
     });
     assert_eq!(later.call, Some(AccountCall::Unsubscribe(vec!["row-1".into()])));
 }
@@ -76,10 +76,10 @@ fn what_a_new_subscription_replaces_goes_at_once() {
     rows.push(row(9, EVENTS[0], "https://hooks.example.com/webhooks/key/old"));
     let gone = Some(AccountCall::Unsubscribe(vec!["row-9".into()]));
     assert_eq!(plan(&seen).call, gone);
-    seen.tried = tried(true, 1, 0, None);
+    seen.tried = Some(tried(true, 1, 0, None));
     assert_eq!(plan(&seen).call, gone);
     // Once that was asked for in vain it waits.
-    seen.tried = tried(false, 2, 0, unclear());
+    seen.tried = Some(tried(false, 2, 0, Some(unclear())));
     let held = plan(&seen);
     assert_eq!((held.call, held.again), (None, Some(Duration::from_secs(10))));
     seen.rows = calm().rows;
@@ -96,12 +96,12 @@ fn an_account_that_cannot_take_its_subscription_along_says_why() {
     };
     let first = going(None);
     assert!(first.call.is_some() && first.facts.is_none());
-    let held = going(tried(false, 1, 0, unclear()));
+    let held = going(Some(tried(false, 1, 0, Some(unclear()))));
     assert_eq!((&held.call, held.finalizer), (&None, None));
     assert_eq!(
         lines(&held),
         ["Ready=False/Unsubscribing", "Reconciling=True/Unsubscribing"]
     );
     assert!(held.facts.unwrap()[0].message.contains("HTTP 500"));
-    assert!(going(tried(false, 1, 5, unclear())).call.is_some());
+    assert!(going(Some(tried(false, 1, 5, Some(unclear())))).call.is_some());
 }
