@@ -2,7 +2,7 @@
 
 mod trouble;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -164,15 +164,22 @@ pub async fn play(life: &Life, flow: Flow, arm: impl FnOnce()) {
             arm();
             let spec = json!({"transport": "whatsapp", "pairing": {"phone": PHONE}});
             life.channel(NAME, spec).await;
+            let looks = AtomicUsize::new(0);
             life.wait("a pairing code", || async {
-                let found = life.config_maps().get_opt("shop-qr").await.unwrap();
+                let found = life
+                    .config_maps()
+                    .get_opt("shop-qr")
+                    .await
+                    .map_err(|error| error.to_string())?;
                 let data = found.and_then(|map| map.data).unwrap_or_default();
                 if data.contains_key("pairing-code") {
                     return Ok(());
                 }
-                // A code whose answer was lost is asked for again with the next QR, or by a person.
-                if data.contains_key("qr") && life.starts() > 1 {
-                    life.annotate(NAME, "pairing-requested-at", "again").await;
+                // A code whose answer was lost, or whose QR is over, is asked for again by a person, now and then.
+                let look = looks.fetch_add(1, Ordering::Relaxed);
+                if data.contains_key("qr") && life.starts() > 1 && look.is_multiple_of(25) {
+                    life.annotate(NAME, "pairing-requested-at", &format!("again-{look}"))
+                        .await;
                 }
                 Err(format!("{:?}", life.status(NAME).await))
             })

@@ -30,9 +30,10 @@ const WEATHER: Duration = Duration::from_millis(1_500);
 /// How many rules a weather has.
 const RULES: (usize, usize) = (1, 5);
 /// Longer than pauses and breakers have grown to in such a storm, and than the wait for a QR whose event was lost.
-const PATIENCE: Duration = Duration::from_secs(480);
-/// A storm that struck less often was none.
+const PATIENCE: Duration = Duration::from_secs(450);
+/// A storm that struck less often was none: on a crowded machine it goes on until it has, for so long at most.
 const LEAST: usize = 10;
+const LONGEST: Duration = Duration::from_secs(90);
 
 const READS: [&str; 2] = ["GET ", "LIST "];
 const WRITES: [&str; 4] = ["POST ", "PATCH ", "PUT ", "DELETE "];
@@ -145,7 +146,7 @@ async fn storm(ground: &Ground, mut chance: Chance, lasts: Duration) -> Outcome 
     change(&life, &mut chance);
     crowd.apply(&life).await;
     let mut since = Instant::now();
-    while begun.elapsed() < lasts {
+    while begun.elapsed() < lasts || (life.wire.struck() < LEAST && begun.elapsed() < LONGEST) {
         life.tend();
         crowd.round(&life, false).await;
         if since.elapsed() > WEATHER {

@@ -145,6 +145,17 @@ async fn landed(wire: &Wire, behind: &Behind, asked: &Asked) -> Option<Answered>
     }
 }
 
+/// Killed when a message ends in another way than was thought: its sender gave up, or nothing answered.
+struct Doomed<'a>(Option<&'a crate::operator::Replica>);
+
+impl Drop for Doomed<'_> {
+    fn drop(&mut self) {
+        if let Some(replica) = self.0 {
+            replica.kill();
+        }
+    }
+}
+
 /// Does to a message what its fault says.
 async fn meet(
     wire: &Wire,
@@ -227,11 +238,14 @@ async fn meet(
             None => ask().await.map(flowing),
         },
         Fault::Kill(_) | Fault::Stop(_) => {
+            // Whatever becomes of the message, it does not live on.
+            let mut doomed = Doomed(replica.filter(|_| matches!(fault, Fault::Kill(_))));
             if strike_down(fault, Moment::Before, replica) && matches!(fault, Fault::Kill(_)) {
                 return Err(Closed);
             }
             let answer = ask().await?;
             if watched {
+                doomed.0 = None;
                 return Ok(flowing(answer));
             }
             // It has taken effect when the answer is complete.
@@ -239,6 +253,7 @@ async fn meet(
             if strike_down(fault, Moment::Between, replica) && matches!(fault, Fault::Kill(_)) {
                 return Err(Closed);
             }
+            doomed.0 = None;
             let (fault, replica) = (fault.clone(), replica.cloned());
             tokio::spawn(async move {
                 tokio::time::sleep(READ).await;

@@ -1,0 +1,131 @@
+//! The table of claims: who holds a channel, from when, and until when.
+
+use super::*;
+use crate::plan;
+use serde_json::json;
+
+fn channel(name: &str, created: &str, spec_id: Option<&str>, status_id: Option<&str>) -> WazzupChannel {
+    let mut object = json!({
+        "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupChannel",
+        "metadata": {"name": name, "namespace": "shop", "uid": name, "creationTimestamp": created},
+        "spec": {"transport": "telegram"},
+    });
+    if let Some(id) = spec_id {
+        object["spec"]["channelId"] = json!(id);
+    }
+    if let Some(id) = status_id {
+        object["status"] = json!({"channelId": id});
+    }
+    serde_json::from_value(object).unwrap()
+}
+
+fn id(text: &str) -> ChannelId {
+    ChannelId::parse(text).unwrap()
+}
+
+#[test]
+fn the_object_with_the_id_in_its_status_wins_then_the_older_one() {
+    let claims = Claims::default();
+    claims.update(&channel("old", "2026-01-01T00:00:00Z", Some("x"), None));
+    claims.update(&channel("young", "2026-02-01T00:00:00Z", Some("x"), None));
+    assert_eq!(claims.held_by(&id("x"), "young"), Claim::HeldBy("shop/old".into()));
+    assert_eq!(claims.held_by(&id("x"), "old"), Claim::Free);
+    claims.update(&channel("young", "2026-02-01T00:00:00Z", Some("x"), Some("x")));
+    assert_eq!(claims.held_by(&id("x"), "old"), Claim::HeldBy("shop/young".into()));
+}
+
+#[test]
+fn of_two_objects_made_in_the_same_second_exactly_one_wins() {
+    let claims = Claims::default();
+    for name in ["one", "two"] {
+        claims.update(&channel(name, "2026-01-01T00:00:00Z", Some("x"), None));
+    }
+    let free = ["one", "two"].map(|uid| claims.held_by(&id("x"), uid) == Claim::Free);
+    assert_eq!(free.iter().filter(|free| **free).count(), 1);
+}
+
+#[test]
+fn of_two_searches_that_find_one_channel_the_first_has_it_until_it_lets_go() {
+    let claims = Claims::default();
+    let [one, two] = ["one", "two"].map(|name| channel(name, "2026-01-01T00:00:00Z", None, None));
+    assert_eq!(claims.take(&one, &id("x")), Take::New);
+    assert_eq!(claims.take(&one, &id("x")), Take::Known);
+    assert_eq!(claims.take(&two, &id("x")), Take::TooLate);
+    assert!(claims.is_anothers(&id("x"), "two") && !claims.is_anothers(&id("x"), "one"));
+    claims.let_go(&one);
+    assert_eq!(claims.take(&two, &id("x")), Take::New);
+}
+
+#[test]
+fn a_claim_made_here_outlives_a_stale_view_and_ends_with_its_object() {
+    let claims = Claims::default();
+    let object = channel("a", "2026-01-01T00:00:00Z", None, None);
+    assert_eq!(claims.take(&object, &id("x")), Take::New);
+    claims.update(&object);
+    claims.update(&object);
+    assert!(claims.is_claimed(&id("x")));
+    assert_eq!(claims.owner(&id("x")), Some(("shop".into(), "a".into())));
+    assert_eq!(claims.remove(&object), None);
+    assert!(!claims.is_claimed(&id("x")));
+}
+
+#[test]
+fn an_object_that_was_let_go_stays_so_for_an_older_view_until_it_is_gone() {
+    let claims = Claims::default();
+    let object = channel("a", "2026-01-01T00:00:00Z", None, Some("x"));
+    claims.release(&object, true);
+    claims.update(&object);
+    assert!(claims.is_released("a"));
+    claims.release(&object, false);
+    assert!(!claims.is_released("a"), "the write failed");
+    claims.release(&object, true);
+    claims.remove(&object);
+    assert!(!claims.is_released("a"));
+}
+
+#[test]
+fn who_comes_after_a_holder_that_went_is_named_so_that_it_can_be_woken() {
+    let claims = Claims::default();
+    let holder = channel("old", "2026-01-01T00:00:00Z", Some("x"), Some("x"));
+    claims.update(&holder);
+    claims.update(&channel("young", "2026-02-01T00:00:00Z", Some("x"), None));
+    let young = ("shop".to_owned(), "young".to_owned());
+    assert_eq!(claims.remove(&holder), Some(young));
+}
+
+#[test]
+fn an_intent_counts_from_the_moment_it_is_written_until_it_is_known_to_be_gone() {
+    let claims = Claims::default();
+    let before = channel("a", "2026-01-01T00:00:00Z", None, None);
+    let intent = plan::Intent {
+        at: Timestamp::UNIX_EPOCH,
+        nonce: "n".into(),
+        baseline: Vec::new(),
+        baseline_cut: false,
+    };
+    let mut after = before.clone();
+    let text = memory::write_intent(&intent, "a").unwrap();
+    after.annotations_mut().insert(names::CREATE_INTENT.to_owned(), text);
+    let open = || claims.other_intents(Transport::Telegram, "b", |_| true);
+    claims.update(&before);
+    assert_eq!(open(), 0);
+    claims.written(&after);
+    claims.update(&before);
+    assert_eq!(open(), 1, "the watch is late");
+    claims.take(&after, &id("x"));
+    assert_eq!(open(), 0, "its channel was found");
+    claims.let_go(&after);
+    claims.update(&before);
+    assert_eq!(open(), 1, "the id could not be written, and the watch is still late");
+    claims.update(&after);
+    claims.update(&before);
+    assert_eq!(open(), 0, "the watch has shown it, and then that it is gone");
+    claims.update(&after);
+    claims.let_go(&after);
+    claims.update(&before);
+    assert_eq!(open(), 0, "what the watch has shown is the watch's to take back");
+    claims.written(&after);
+    claims.written(&before);
+    claims.update(&before);
+    assert_eq!(open(), 0, "this process has taken it back");
+}
