@@ -38,7 +38,7 @@ impl World {
             }
             Action::Crash(replica) => {
                 state.left.crashes -= 1;
-                Self::crash(&mut state, replica);
+                self.crash(&mut state, replica);
             }
             Action::LoseLease(replica) => {
                 state.left.losses -= 1;

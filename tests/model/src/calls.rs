@@ -6,7 +6,7 @@ use crate::{
     bugs::Bug,
     pool::{Planned, Reply},
     state::{NONE, Phase, Post, Shown, State},
-    value::number,
+    value::{Told, number},
     world::{Sending, World},
 };
 
@@ -57,11 +57,13 @@ impl World {
         if state.channels[of].shown == Shown::Absent {
             return self.settle(state, replica, object, Reply::Missing);
         }
+        // A password that has served may be sent again where an old list asks for it: it is the right one.
+        let served = state.exists(object) && self.pool.facts(state.objects[object]).told == Told::Connected;
         let channel = &mut state.channels[of];
         match call {
             Call::Delete { .. } => state.unmake(of),
             Call::SubmitTwoFactor(_) => {
-                channel.passwords += 1;
+                channel.passwords = if served { 1 } else { channel.passwords + 1 };
                 channel.shown = Shown::Active;
             }
             Call::Reinit(_) => {

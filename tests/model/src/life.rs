@@ -35,12 +35,13 @@ impl World {
     }
 
     pub(crate) fn give_up(&self, state: &mut State, replica: usize, object: usize) -> Result<(), String> {
-        Self::hang_up(state, replica, object);
+        self.hang_up(state, replica, object);
         self.settle(state, replica, object, Reply::Unclear)
     }
 
-    fn hang_up(state: &mut State, replica: usize, object: usize) {
-        state.ghosts[object].unclear = true;
+    fn hang_up(&self, state: &mut State, replica: usize, object: usize) {
+        // Another replica may have settled it since.
+        state.ghosts[object].unclear |= state.exists(object) && self.pool.facts(state.objects[object]).intent;
         if let Some(number) = Self::post_of(state, replica, object) {
             let post = &mut state.posts[number];
             post.client = NONE;
@@ -94,10 +95,10 @@ impl World {
         )
     }
 
-    pub(crate) fn crash(state: &mut State, replica: usize) {
+    pub(crate) fn crash(&self, state: &mut State, replica: usize) {
         for object in 0..OBJECTS {
             if state.replicas[replica].passes[object].phase == Phase::Waiting {
-                Self::hang_up(state, replica, object);
+                self.hang_up(state, replica, object);
             }
         }
         state.replicas[replica] = Replica::DOWN;
@@ -123,8 +124,11 @@ impl World {
         }
         if let Some(chosen) = state.channels.get_mut(channel) {
             chosen.granted |= bit(object);
+            state.ghosts[object].misled |= usize::from(chosen.maker) != object;
         } else {
+            let own = |it: &Channel| usize::from(it.maker) == object && it.shown != Shown::Absent;
             state.ghosts[object].ordered = true;
+            state.ghosts[object].misled |= state.channels.iter().any(own);
         }
         self.edit(state, object, |value| {
             value.requests.resolve_create = answer;
@@ -152,7 +156,14 @@ impl World {
     ) -> Result<(), String> {
         let it = state.channels[channel];
         let mine = usize::from(it.maker) == object || it.granted & bit(object) != 0;
-        if mine || it.shown == Shown::Absent || planned.seen.channel_id().map(number) == Some(channel) {
+        let misled = state
+            .ghosts
+            .get(usize::from(it.maker))
+            .is_some_and(|maker| maker.misled);
+        if misled {
+            state.channels[channel].granted |= bit(object);
+        }
+        if mine || misled || it.shown == Shown::Absent || planned.seen.channel_id().map(number) == Some(channel) {
             return Ok(());
         }
         let by_qr = self.scenario.transport.login() == Login::Qr;
@@ -167,7 +178,12 @@ impl World {
             Sight::NotAsked | Sight::Hidden => false,
         };
         let intents = (0..OBJECTS).filter(|one| before.exists(*one) && self.pool.facts(before.objects[*one]).intent);
-        let creates = if by_qr { intents.count() } else { 1 };
+        // Those that were open when it looked: one may have been settled since.
+        let seen = match planned.key.sight {
+            Sight::List { others, .. } => 1 + usize::from(others),
+            Sight::NotAsked | Sight::Hidden => 1,
+        };
+        let creates = if by_qr { intents.count().max(seen) } else { 1 };
         let facts = self.pool.facts(planned.key.value);
         let newcomers = match planned.key.sight {
             Sight::List { unclaimed, .. } if facts.intent => unclaimed & !facts.baseline,
@@ -177,6 +193,7 @@ impl World {
         let few = usize::try_from(newcomers.count_ones()).is_ok_and(|count| count <= creates);
         if it.maker == STRANGER && alike && newcomer && few {
             state.channels[channel].granted |= bit(object);
+            state.ghosts[object].misled = true;
             return Ok(());
         }
         Err(format!(

@@ -169,6 +169,9 @@ pub(crate) struct Ghost {
     pub(crate) looks: u8,
     /// A person said `create`.
     pub(crate) ordered: bool,
+    /// It took a channel that was not its own, by a person's word or because nobody could tell: what it made looks like
+    /// another's since.
+    pub(crate) misled: bool,
 }
 
 /// What may still happen in a life.

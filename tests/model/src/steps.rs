@@ -1,7 +1,7 @@
 //! A pass, step by step, in the order of the controller: observe and plan (`observe.rs`), note, memory, call, settle, note
 //! (`act.rs`), look again after a create, status (`channel.rs`, `status.rs`). No decision is made here.
 
-use wazzup_operator::plan::{Call, Note, Verdict, Wake};
+use wazzup_operator::plan::{Call, Note, Remote, Verdict, Wake};
 
 use crate::{
     bugs::Bug,
@@ -17,6 +17,17 @@ enum Refusal {
     NotFound,
 }
 
+/// How many channels the plan chose from.
+fn newcomers(planned: &Planned) -> usize {
+    match (&planned.seen.remote, &planned.seen.object.intent) {
+        (Remote::Looked(look), Some(intent)) => {
+            let all = look.unclaimed.iter();
+            all.filter(|channel| !intent.baseline.contains(&channel.id)).count()
+        }
+        _ => 0,
+    }
+}
+
 impl World {
     pub(crate) fn write(&self, state: &mut State, replica: usize, object: usize) -> Result<(), String> {
         let pass = state.replicas[replica].passes[object];
@@ -26,6 +37,11 @@ impl World {
             Phase::Noted => self.remember(state, replica, object, &planned),
             Phase::Settled => {
                 if let Some(note) = &planned.plan.note {
+                    // A disabled channel whose deletion was refused again counts as deleted, which an event tells.
+                    let own = usize::from(self.pool.facts(pass.copy.value).channel());
+                    if let (Note::RemoveFinalizer, Some(own)) = (note, state.channels.get_mut(own)) {
+                        own.told |= own.shown == Shown::LoggedOut;
+                    }
                     if !self.note_surely(state, replica, object, note) {
                         Self::end(state, replica, object);
                         return Ok(());
@@ -73,7 +89,8 @@ impl World {
             }
             if let Note::RecordId(id) = note {
                 self.may_take(&before, state, object, number(id), planned)?;
-                if planned.seen.object.deleting && planned.seen.object.requests.resolve_create.is_some() {
+                let chosen = planned.seen.object.requests.resolve_create.is_some() || newcomers(planned) > 1;
+                if planned.seen.object.deleting && chosen {
                     Self::leave(state, object, number(id));
                 }
             }

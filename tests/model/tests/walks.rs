@@ -3,7 +3,11 @@
 #![allow(missing_docs, reason = "tests")]
 
 use model_check::{Budget, Bug, Scenario, walk};
-use proptest::{collection::vec, prelude::*, test_runner::FileFailurePersistence};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{FileFailurePersistence, RngSeed},
+};
 use wazzup_operator::model::Transport;
 
 /// Everything may happen, more than once.
@@ -37,9 +41,16 @@ fn storm(transport: Transport, settled: bool) -> Scenario {
     }
 }
 
+/// A number of the environment.
+fn set(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2_000),
+        // More of them, and others: PROPTEST_CASES=200000 SEED=7.
+        cases: set("PROPTEST_CASES").and_then(|cases| cases.try_into().ok()).unwrap_or(5_000),
+        rng_seed: RngSeed::Fixed(set("SEED").unwrap_or(1)),
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/walks.regressions"))),
         ..ProptestConfig::default()
     })]

@@ -200,7 +200,7 @@ pub(super) async fn rolled(ground: Ground) {
         .filter(|sent| sent.status != Some(200))
         .collect();
     let (sent, qrs) = (journal.webhooks.len(), shown(&life));
-    assert!(sent >= qrs && qrs > 5, "{sent} events were sent and {qrs} codes shown");
+    assert!(sent > 5 && qrs > 5, "{sent} events were sent and {qrs} codes shown");
     assert!(lost.is_empty(), "{lost:#?}");
     let remote = life.simulator.with(|world, _| world.channels_of(ACCOUNT).len());
     assert_eq!(remote, 3);
