@@ -113,6 +113,8 @@ impl Pass<'_> {
         memory.link_at = None;
         // A pairing request is about a login; a channel that is connected has had it.
         memory.handled.pairing.clone_from(&self.seen.object.requests.pairing);
+        // So is one to make again what is there: kept, it would count when the channel is lost one day.
+        memory.handled.recreate.clone_from(&self.seen.object.requests.recreate);
         if self.keeps_refusal(&memory) {
             return self.credentials_refused(memory);
         }

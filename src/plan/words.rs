@@ -1,6 +1,6 @@
 //! What people are told to do, with the exact command. No secret can get in: nothing here holds one.
 
-use super::{Object, Seen, Sink, Wish, memory::RefusedCall};
+use super::{Object, Seen, Sink, Wish, create::requested, memory::RefusedCall};
 use crate::model::{RemoteChannel, Transport};
 
 fn kubectl_annotate(object: &Object, annotation: &str, value: &str) -> String {
@@ -60,6 +60,13 @@ pub(super) fn scan_qr(seen: &Seen, wish: &Wish) -> String {
 
 /// Why there is no pairing code though one was asked for.
 fn no_pairing_code(seen: &Seen, wish: &Wish) -> String {
+    let (asked, handled) = (&seen.object.requests.pairing, &seen.memory.handled.pairing);
+    if wish.pairing_phone.is_none()
+        && wish.transport == Transport::Whatsapp
+        && requested(asked.as_ref(), handled.as_ref())
+    {
+        return " ; a pairing code needs the phone's number: set spec.pairing.phone".to_owned();
+    }
     let refused = seen.memory.refusal.as_ref();
     let refused = refused.filter(|refusal| refusal.call == RefusedCall::PairingCode && wish.pairing_phone.is_some());
     refused.map_or_else(String::new, |refusal| {

@@ -157,7 +157,10 @@ fn a_connected_channel_takes_its_qr_back_and_starts_its_budgets_anew() {
     seen.memory.reinits = 3;
     seen.memory.last_reinit_at = Some(at(-60));
     seen.memory.pairing_given = true;
+    seen.object.requests.recreate = Some("now".into());
     let plan = planned(&seen);
+    let there = plan.memory.handled.recreate.as_deref();
+    assert_eq!(there, Some("now"), "not kept for the day on which it is lost");
     assert_eq!(plan.sink, SinkOrder::Withdraw);
     assert_eq!((plan.memory.reinits, plan.memory.last_reinit_at), (0, None));
     assert_eq!(plan.memory.qr_closed_at, Some(seen.now));

@@ -73,6 +73,13 @@ fn each_message_tells_what_is_wrong_and_the_command_that_mends_it() {
             &["--webhook-url", "spec.webhooks.mode"],
         ),
         (
+            with(whatsapp.clone(), |seen| {
+                seen.sink = shown(false, false);
+                seen.object.requests.pairing = Some("now".into());
+            }),
+            &["{.data.qr\\.txt}", "set spec.pairing.phone"],
+        ),
+        (
             with(whatsapp, |seen| seen.sink = shown(false, true)),
             &["{.data.pairing-code}", "{.data.qr\\.txt}"],
         ),
