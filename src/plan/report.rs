@@ -1,10 +1,10 @@
 //! What was seen and decided, as people and tools read it: conditions and the mirrored fields.
 
 use super::{
-    Account, AccountTrouble, Need, Plan, Progress, ReadyWhen, Remote, Seen, Stall, Verdict, Wish, decision::Idle,
-    reasons::of_a_channel as fact,
+    Account, AccountTrouble, Memory, Need, Plan, Progress, ReadyWhen, Remote, Seen, Stall, Verdict, Wish,
+    decision::Idle, reasons::of_a_channel as fact,
 };
-use crate::model::{Reason, RemoteChannel, Status};
+use crate::model::{Login, Reason, RemoteChannel, Status};
 
 /// Status of a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub fn report(seen: &Seen, plan: &Plan) -> Report {
             observed: false,
         },
         verdict => Report {
-            facts: facts(seen, verdict),
+            facts: facts(seen, verdict, &plan.memory),
             keep_others: false,
             mirror: mirror(seen, verdict),
             observed: true,
@@ -99,11 +99,27 @@ pub fn internal_error(why: &str) -> Report {
     }
 }
 
-fn facts(seen: &Seen, verdict: &Verdict) -> Vec<Fact> {
+/// The channel works; whether with the credentials of now may not be known yet.
+fn works(seen: &Seen, memory: &Memory) -> String {
+    let by_secret = matches!(&seen.wish, Ok(wish) if matches!(wish.transport.login(), Login::Secret { .. }));
+    let open = memory.reinit_unanswered.filter(|_| by_secret);
+    match (open, &memory.setback) {
+        (None, _) => "the channel is active".to_owned(),
+        (Some(_), None) => {
+            "the channel is active; whether it has taken the changed credentials is not known".to_owned()
+        }
+        (Some(_), Some(setback)) => format!(
+            "the channel is active; whether it has taken the changed credentials is not known: {}",
+            setback.words
+        ),
+    }
+}
+
+fn facts(seen: &Seen, verdict: &Verdict, memory: &Memory) -> Vec<Fact> {
     let synced = || synced(seen);
     match verdict {
         Verdict::Connected => vec![
-            fact("Ready", Standing::True, "Connected", "the channel is active"),
+            fact("Ready", Standing::True, "Connected", &works(seen, memory)),
             fact("Connected", Standing::True, "Active", "the channel is active"),
             synced(),
         ],

@@ -44,8 +44,9 @@ pub fn settle(seen: &Seen, wish: &Wish, plan: &Plan, answer: &Answer) -> Plan {
             Plan::say(refused, Verdict::Person(Need::EnterPassword, what), LOOK)
         }
         // Nobody knows whether the service took it: once per value is once.
-        Answer::TwoFactor(Err(Fault::Unclear { .. })) => {
-            after(memory, Progress::Connecting, "the two-factor password was sent")
+        Answer::TwoFactor(Err(fault @ Fault::Unclear { .. })) => {
+            let sent = refuse(memory, seen, RefusedCall::TwoFactor, &fault.to_string());
+            after(sent, Progress::Connecting, "the two-factor password was sent")
         }
         Answer::TwoFactor(Err(fault)) => {
             let unsent = Memory {

@@ -117,7 +117,10 @@ pub(super) fn make_two_factor_secret(seen: &Seen, wish: &Wish, refused: Option<&
     match refused {
         None => format!("the messenger asks for its two-factor password; store it: {set}"),
         Some(words) => {
-            format!("the two-factor password in Secret {name} was not accepted ({words}); store the right one: {set}")
+            let again = request_command(&seen.object, "reinit-requested-at");
+            format!(
+                "the two-factor password in Secret {name} was not accepted ({words}); store the right one: {set} ; if it is the right one, begin the login again: {again}"
+            )
         }
     }
 }

@@ -152,6 +152,12 @@ fn a_two_factor_password_that_may_have_arrived_is_not_sent_again() {
     }
     let plan = settled(&seen, &Answer::TwoFactor(Err(rejected())));
     assert!(words(&plan).contains("no such thing"), "the service's words");
+    seen.memory = settled(&seen, &Answer::TwoFactor(Err(unclear()))).memory;
+    let told = words(&planned(&seen));
+    assert!(
+        told.contains(&unclear().to_string()) && told.contains("reinit-requested-at"),
+        "{told}"
+    );
 }
 
 #[test]

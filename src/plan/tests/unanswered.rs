@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::{Answer, Call, Plan, Seen, Supply, settle};
+use super::super::{Answer, Call, Plan, Seen, Supply, report, settle};
 use super::stage::{after, at, gist, id, known, planned, written};
 use crate::model::{Fault, NotSent, Transport};
 
@@ -92,6 +92,24 @@ fn while_no_answer_comes_the_pauses_grow() {
         made[0] >= 60 && made[1] - made[0] >= 300 && made[2] - made[1] >= 1_800,
         "{made:?}"
     );
+}
+
+#[test]
+fn that_nobody_knows_whether_the_changed_credentials_serve_is_told_while_it_is_so() {
+    let told = |seen: &Seen| report(seen, &planned(seen)).facts[0].message.clone();
+    let unclear = Fault::Unclear { why: "HTTP 503".into() };
+    let mut seen = changed();
+    seen.memory = answered(&changed(), Some(unclear)).memory;
+    assert!(
+        told(&seen).contains("the channel is active; whether") && told(&seen).contains("HTTP 503"),
+        "{}",
+        told(&seen)
+    );
+    seen.memory = answered(&changed(), None).memory;
+    assert_eq!(told(&seen), "the channel is active");
+    let mut qr = known(Transport::Whatsapp, "active", None);
+    qr.memory.reinit_unanswered = Some(at(-5));
+    assert_eq!(told(&qr), "the channel is active", "a login needs no credentials");
 }
 
 #[test]
