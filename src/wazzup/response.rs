@@ -57,10 +57,10 @@ impl Answer {
             200..=299 => Ok(()),
             401 | 403 => Err(Fault::Denied {
                 status,
-                words: words().unwrap_or_else(|| self.shape()),
+                words: words().unwrap_or_else(|| format!("HTTP {status} with {}", self.shape())),
             }),
             404 => Err(Fault::Missing {
-                words: words().unwrap_or_else(|| self.shape()),
+                words: words().unwrap_or_else(|| format!("HTTP {status} with {}", self.shape())),
             }),
             429 => Err(Fault::Throttled {
                 retry_after: self.pause(),

@@ -81,7 +81,7 @@ async fn act(life: &Life, wanted: &str, number: u32) {
 }
 
 /// Words with which a trouble is told.
-const TROUBLE: [&str; 18] = [
+const TROUBLE: [&str; 19] = [
     super::faults::WORDS,
     "HTTP ",
     "no answer",
@@ -100,6 +100,7 @@ const TROUBLE: [&str; 18] = [
     "password was sent",
     "rows that were not asked for",
     "limiter held it back",
+    "refused the refresh token",
 ];
 
 /// The condition that tells of a trouble, if one does.
