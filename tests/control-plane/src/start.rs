@@ -232,6 +232,8 @@ fn apiserver_arguments(folder: &Path, port: u16, etcd: u16) -> Vec<String> {
         ("audit-policy-file", file("audit-policy.yaml")),
         ("audit-log-path", file("audit.log")),
         ("audit-log-mode", "blocking".to_owned()),
+        // Megabytes: it must not begin a new file while a test reads it.
+        ("audit-log-maxsize", "1000000".to_owned()),
     ]
     .map(|(name, value)| format!("--{name}={value}"))
     .to_vec()
