@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wazzup_operator::{
     model::{CreateOutcome, Fault, NotSent, RemoteChannel, Status},
-    plan::{Answer, Intent, Note, Plan, Remote, Seen},
+    plan::{Answer, Intent, Note, Plan, Remote, Seen, Supply},
 };
 
 use crate::value::time;
@@ -63,11 +63,15 @@ pub enum Bug {
     ReinitAnswerLost,
     /// A two-factor password that has served is never used again.
     PasswordServesOnce,
+    /// A channel that is found counts as made with the Secret of that moment.
+    SecretOfToday,
+    /// An answer that was given to one question is never taken for another.
+    AnswerServesOnce,
 }
 
 impl Bug {
     /// Every defect.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::NoIntent,
         Self::UnconditionalIntent,
         Self::CallBeforeMemory,
@@ -92,6 +96,8 @@ impl Bug {
         Self::NoTwins,
         Self::ReinitAnswerLost,
         Self::PasswordServesOnce,
+        Self::SecretOfToday,
+        Self::AnswerServesOnce,
     ];
 
     /// What the planner is made to see.
@@ -130,6 +136,15 @@ impl Bug {
             Self::ReinitAnswerLost => seen.memory.reinit_unanswered = None,
             Self::PasswordServesOnce if seen.memory.two_factor_hash.is_none() && seen.memory.reinits > 0 => {
                 seen.memory.two_factor_hash = Some("k:p".to_owned());
+            }
+            Self::SecretOfToday if seen.object.intent.is_some() => {
+                if let Supply::Present { hash } = &seen.credentials {
+                    seen.memory.credentials_hash = Some(hash.clone());
+                }
+            }
+            Self::AnswerServesOnce => {
+                let asked = &mut seen.object.requests.resolve_create;
+                *asked = asked.take().or_else(|| seen.memory.handled.resolve_create.clone());
             }
             _ => {}
         }

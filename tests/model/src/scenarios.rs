@@ -176,6 +176,19 @@ pub fn scenarios(bounds: Bounds) -> Vec<Named> {
         "a bot is created while its Secret changes",
         one(Transport::Telegram, rotated),
     );
+    let asked = Budget {
+        ticks: 2,
+        mishaps: 2 + more,
+        answers: 2,
+        crashes: more,
+        strangers: 2,
+        choices: 2,
+        ..CALM
+    };
+    add(
+        "a QR channel is asked about more than once",
+        one(Transport::Whatsapp, asked),
+    );
     for (transport, names) in [
         (
             Transport::Telegram,

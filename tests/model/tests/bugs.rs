@@ -153,6 +153,18 @@ const TABLE: &[(&str, Bug, &str, &str)] = &[
         "a channel with a two-factor password is kept",
         "no rest",
     ),
+    (
+        "a channel that is found counts as made with the Secret of today",
+        Bug::SecretOfToday,
+        "a bot is created while its Secret changes",
+        "no rest",
+    ),
+    (
+        "the same answer is never taken for another question",
+        Bug::AnswerServesOnce,
+        "a QR channel is asked about more than once",
+        "no rest",
+    ),
 ];
 
 #[test]
