@@ -53,8 +53,10 @@ impl Default for Timing {
 /// The pause after so many conflicts in a row. The first is tried again at once; when the next ones meet the same, what is
 /// known of the object is behind, and nothing but its watch brings it up (which wakes a pass at once).
 pub fn after_conflicts(in_a_row: u32) -> Duration {
-    let first = Duration::from_millis(50);
-    first
-        .saturating_mul(2_u32.saturating_pow(in_a_row.saturating_sub(1)))
-        .min(Duration::from_secs(5))
+    match in_a_row {
+        0 | 1 => Duration::from_millis(50),
+        more => Duration::from_millis(500)
+            .saturating_mul(2_u32.saturating_pow(more - 2))
+            .min(Duration::from_secs(5)),
+    }
 }

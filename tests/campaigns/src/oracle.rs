@@ -16,7 +16,7 @@ const QUIET: Duration = Duration::from_secs(15);
 /// How long a call to the API server may be held.
 const LONGEST_CALL: Duration = Duration::from_secs(40);
 /// How often one thing may be asked for within such a time.
-const HAMMERED: [(Duration, usize); 2] = [(Duration::from_secs(1), 8), (Duration::from_secs(10), 25)];
+const HAMMERED: [(Duration, usize); 2] = [(Duration::from_secs(1), 12), (Duration::from_secs(10), 25)];
 
 /// I1, I2: each channel at the service is held by exactly one object, each connected object holds one that lives, and
 /// no create is left open.
@@ -142,8 +142,9 @@ pub fn assert_nothing_hammered(life: &Life) {
             let window = times.windows(most + 1).find(|window| window[most] - window[0] < time);
             assert!(
                 window.is_none(),
-                "{}: more than {most} times {label} within {time:?}: {path}",
-                life.namespace
+                "{}: more than {most} times {label} within {time:?}: {path}\n{}",
+                life.namespace,
+                life.log_text()
             );
         }
     }
