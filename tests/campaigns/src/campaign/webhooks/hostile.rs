@@ -137,9 +137,9 @@ const CASES: &[(&str, Manner, &[u16])] = &[
         &[200],
     ),
     (
-        "20,000 items",
+        "15,000 items",
         body(|id| {
-            json!({"event": "channel.create", "data": vec![json!({"channel_id": id}); 20_000]})
+            json!({"event": "channel.create", "data": vec![json!({"channel_id": id}); 15_000]})
                 .to_string()
                 .into()
         }),
