@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -21,7 +22,7 @@ const TRIES: usize = 3;
 pub struct Cost {
     /// Time on a processor, or at most so much.
     pub time: Duration,
-    /// The most bytes allocated at once. Other threads count too, so targets are run one at a time.
+    /// The most bytes allocated at once. Other threads count too, so inputs are run one at a time.
     pub memory: usize,
 }
 
@@ -59,6 +60,8 @@ pub fn check(target: &Target, input: &[u8]) -> Cost {
 }
 
 fn measure(target: &Target, input: &[u8]) -> usize {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     ALLOCATOR.reset_peak_usage();
     let before = ALLOCATOR.current_usage();
     (target.run)(input);
