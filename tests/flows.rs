@@ -404,8 +404,8 @@ async fn in_steady_state_nothing_is_written_and_the_service_sees_one_list_an_int
     let filled = writes();
     assert_eq!(
         of_channels(&filled),
-        3 * 5,
-        "three writes a channel: intent with finalizer, id, status\n{filled:#?}"
+        4 * 5,
+        "four writes a bot: intent with finalizer, what the create carries, id, status\n{filled:#?}"
     );
     stage.simulator.clear_journal();
     let begun = std::time::Duration::from_secs(32);
