@@ -125,15 +125,14 @@ async fn write_note(
     if taken == Take::TooLate {
         return Err(PassError::Outdated);
     }
-    if matches!(note, Note::RemoveFinalizer) {
-        context.claims.release(object, true);
-    }
-    let written = match notes::carry_out(&context.client, object, note, conditional).await {
+    let write = notes::carry_out(&context.client, object, note, conditional);
+    let written = match note {
+        Note::RemoveFinalizer => context.claims.releasing(object, write).await,
+        Note::RecordId(_) | Note::OpenIntent(_) | Note::ClearIntent | Note::ForgetId => write.await,
+    };
+    let written = match written {
         Ok(written) => written,
         Err(error) => {
-            if matches!(note, Note::RemoveFinalizer) && !error.is_not_found() {
-                context.claims.release(object, false);
-            }
             if taken == Take::New {
                 context.claims.let_go(object);
             }
@@ -163,11 +162,16 @@ fn claimed(context: &Context, object: &WazzupChannel, answer: Answer) -> Answer 
 /// What follows a remote change must not be lost to somebody else's edit or to a moment's trouble. A replica that leads no
 /// more writes it only where nobody has gone on since: its intent is still there for the one that leads.
 async fn write_note_surely(context: &Context, object: &WazzupChannel, note: &Note) -> Result<WazzupChannel, PassError> {
+    let write = write_again(context, object, note);
+    match note {
+        Note::RemoveFinalizer => context.claims.releasing(object, write).await,
+        Note::RecordId(_) | Note::OpenIntent(_) | Note::ClearIntent | Note::ForgetId => write.await,
+    }
+}
+
+async fn write_again(context: &Context, object: &WazzupChannel, note: &Note) -> Result<WazzupChannel, PassError> {
     let mut object = object.clone();
     let mut pause = Duration::from_millis(100);
-    if matches!(note, Note::RemoveFinalizer) {
-        context.claims.release(&object, true);
-    }
     for _ in 0..8 {
         let leads = context.fence.holds();
         match notes::carry_out(&context.client, &object, note, !leads).await {
@@ -190,11 +194,7 @@ async fn write_note_surely(context: &Context, object: &WazzupChannel, note: &Not
             }
         }
     }
-    let written = notes::carry_out(&context.client, &object, note, !context.fence.holds()).await;
-    if matches!(note, Note::RemoveFinalizer) && written.is_err() {
-        context.claims.release(&object, false);
-    }
-    Ok(written?)
+    Ok(notes::carry_out(&context.client, &object, note, !context.fence.holds()).await?)
 }
 
 /// The object vanished while its channel was being made, finalizer or not: the API server drops a finalizer that is written

@@ -134,15 +134,20 @@ impl Claims {
         table.drop_entry(&uid)
     }
 
-    /// Notes, before it is written, whether our finalizer goes: a view that is older must not have the channel deleted again.
-    pub(super) fn release(&self, channel: &WazzupChannel, goes: bool) {
-        let Some(uid) = channel.uid() else { return };
-        let mut table = self.table();
-        if goes {
-            table.released.insert(uid);
-        } else {
-            table.released.remove(&uid);
+    /// Takes our finalizer away by `write`. It counts as gone from before that on, unless the write fails in any way: a
+    /// view that is older must not have the channel deleted again.
+    pub(super) async fn releasing<T, E>(
+        &self,
+        channel: &WazzupChannel,
+        write: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let uid = channel.uid().unwrap_or_default();
+        self.table().released.insert(uid.clone());
+        let written = write.await;
+        if written.is_err() {
+            self.table().released.remove(&uid);
         }
+        written
     }
 
     /// Whether our finalizer was taken away by this process.

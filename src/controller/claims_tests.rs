@@ -69,16 +69,19 @@ fn a_claim_made_here_outlives_a_stale_view_and_ends_with_its_object() {
     assert!(!claims.is_claimed(&id("x")));
 }
 
-#[test]
-fn an_object_that_was_let_go_stays_so_for_an_older_view_until_it_is_gone() {
+#[tokio::test]
+async fn an_object_that_was_let_go_stays_so_for_an_older_view_until_it_is_gone() {
     let claims = Claims::default();
     let object = channel("a", "2026-01-01T00:00:00Z", None, Some("x"));
-    claims.release(&object, true);
+    let during = async {
+        assert!(claims.is_released("a"), "from before the write on");
+        Err::<(), &str>("refused")
+    };
+    assert_eq!(claims.releasing(&object, during).await, Err("refused"));
+    assert!(!claims.is_released("a"), "the write failed");
+    assert_eq!(claims.releasing(&object, async { Ok::<(), &str>(()) }).await, Ok(()));
     claims.update(&object);
     assert!(claims.is_released("a"));
-    claims.release(&object, false);
-    assert!(!claims.is_released("a"), "the write failed");
-    claims.release(&object, true);
     claims.remove(&object);
     assert!(!claims.is_released("a"));
 }

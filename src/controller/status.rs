@@ -49,7 +49,7 @@ pub(super) async fn say(
                 return Ok(());
             }
             Err(error) if error.is_not_found() => return Ok(()),
-            Err(error) if error.is_conflict() && called && context.fence.allows() => {
+            Err(error) if error.is_conflict() && called && context.fence.holds() => {
                 match fetch(context, &object).await? {
                     Some(fresh) => object = fresh,
                     None => return Ok(()),

@@ -16,7 +16,7 @@ const QUIET: Duration = Duration::from_secs(15);
 /// How long a call to the API server may be held.
 const LONGEST_CALL: Duration = Duration::from_secs(40);
 /// How often one thing may be asked for within such a time.
-const HAMMERED: [(Duration, usize); 2] = [(Duration::from_secs(1), 20), (Duration::from_secs(10), 30)];
+const HAMMERED: [(Duration, usize); 2] = [(Duration::from_secs(1), 8), (Duration::from_secs(10), 25)];
 
 /// I1, I2: each channel at the service is held by exactly one object, each connected object holds one that lives, and
 /// no create is left open.

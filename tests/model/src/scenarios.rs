@@ -238,8 +238,8 @@ pub fn scenarios(bounds: Bounds) -> Vec<Named> {
     all
 }
 
-/// Searches all scenarios within bounds.
-pub fn check(bounds: Bounds, mut tell: impl FnMut(&Named, &Summary)) -> Summary {
+/// Searches all scenarios within bounds whose names hold that text.
+pub fn check(bounds: Bounds, matching: &str, mut tell: impl FnMut(&Named, &Summary)) -> Summary {
     let mut whole = Summary {
         states: 0,
         transitions: 0,
@@ -252,7 +252,8 @@ pub fn check(bounds: Bounds, mut tell: impl FnMut(&Named, &Summary)) -> Summary 
         Bounds::Short => 3_000_000,
         Bounds::Long => 40_000_000,
     };
-    for named in scenarios(bounds) {
+    let wanted = scenarios(bounds);
+    for named in wanted.into_iter().filter(|named| named.name.contains(matching)) {
         let found = search(named.scenario, Bug::None, most);
         tell(&named, &found);
         whole.states += found.states;

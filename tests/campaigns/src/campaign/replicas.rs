@@ -100,6 +100,7 @@ fn few() -> Vec<(Flow, Point, Moment)> {
         side,
         label: label.to_owned(),
         nth: 1,
+        steady: true,
     };
     vec![
         (

@@ -147,7 +147,8 @@ fn shown(life: &Life) -> usize {
     let messages = life.wire.messages();
     messages
         .iter()
-        .filter(|message| message.label.ends_with(" configmaps") && message.status.is_some())
+        .filter(|message| matches!(message.label.as_str(), "POST configmaps" | "PATCH configmaps"))
+        .filter(|message| message.status.is_some())
         .count()
 }
 
@@ -183,6 +184,13 @@ pub(super) async fn rolled(ground: Ground) {
         until_ended(&life, old, ended, 0).await;
         life.until_ready(&bot).await;
     }
+    life.wait("events enough", || async {
+        match life.simulator.journal().webhooks.len() {
+            11.. => Ok(()),
+            few => Err(few.to_string()),
+        }
+    })
+    .await;
     let id = life.status("waiting").await.channel_id.unwrap_or_default();
     life.wait("a scan of what is shown", || async {
         if life.scan(&id, "79990000001") {
@@ -200,7 +208,7 @@ pub(super) async fn rolled(ground: Ground) {
         .filter(|sent| sent.status != Some(200))
         .collect();
     let (sent, qrs) = (journal.webhooks.len(), shown(&life));
-    assert!(sent > 5 && qrs > 5, "{sent} events were sent and {qrs} codes shown");
+    assert!(sent > 10 && qrs > 5, "{sent} events were sent and {qrs} codes shown");
     assert!(lost.is_empty(), "{lost:#?}");
     let remote = life.simulator.with(|world, _| world.channels_of(ACCOUNT).len());
     assert_eq!(remote, 3);

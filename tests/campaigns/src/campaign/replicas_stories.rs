@@ -101,7 +101,7 @@ fn times(seconds: i64) -> Value {
 }
 
 /// A life whose first bot is connected, and whose other replica knows that somebody leads; its leader.
-pub(super) async fn working(ground: &Ground, name: &str) -> (Life, usize) {
+async fn working(ground: &Ground, name: &str) -> (Life, usize) {
     let life = pair(ground, name).await;
     life.start();
     life.account().await;
@@ -134,7 +134,7 @@ pub(super) async fn rest(life: &Life, bots: &[&str]) {
     oracle::assert_sound(life);
 }
 
-pub(super) fn now(life: &Life) -> usize {
+fn now(life: &Life) -> usize {
     life.wire.messages().len()
 }
 

@@ -30,7 +30,7 @@ const WEATHER: Duration = Duration::from_millis(1_500);
 /// How many rules a weather has.
 const RULES: (usize, usize) = (1, 5);
 /// Longer than pauses and breakers have grown to in such a storm, and than the wait for a QR whose event was lost.
-const PATIENCE: Duration = Duration::from_secs(450);
+const PATIENCE: Duration = Duration::from_secs(480);
 /// A storm that struck less often was none: on a crowded machine it goes on until it has, for so long at most.
 const LEAST: usize = 10;
 const LONGEST: Duration = Duration::from_secs(90);

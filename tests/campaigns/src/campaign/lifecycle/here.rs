@@ -214,8 +214,15 @@ async fn left_or_told(life: &Life) -> bool {
     life.wait("the object to be gone or to say what it waits for", || async {
         match life.channels().get_opt(NAME).await.unwrap() {
             None => return Ok(()),
-            Some(_) if life.action(NAME).await.as_deref() == Some("FixCredentials") => {}
-            Some(found) => return Err(format!("{:?}", found.status)),
+            Some(found) => {
+                let status = found.status.unwrap_or_default();
+                match condition(&status.conditions, "ActionRequired") {
+                    Some(one) if one.reason == "FixCredentials" => {
+                        assert!(one.message.contains("abandon=true"), "{}", one.message);
+                    }
+                    _ => return Err(format!("{status:?}")),
+                }
+            }
         }
         let abandon = json!({"metadata": {"annotations": {"wazzup24.com/abandon": "true"}}});
         let channels = life.channels();

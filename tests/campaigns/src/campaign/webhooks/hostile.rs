@@ -146,6 +146,15 @@ const CASES: &[(&str, Manner, &[u16])] = &[
         &[200],
     ),
     (
+        "20,000 items, which are more than 1 MiB",
+        body(|id| {
+            json!({"event": "channel.create", "data": vec![json!({"channel_id": id}); 20_000]})
+                .to_string()
+                .into()
+        }),
+        &[413],
+    ),
+    (
         "a key of 500 kB",
         body(|id| {
             json!({"event": "channel.create", "data": [{"channel_id": id}], "meta": {"idempotency_key": "k".repeat(500_000)}}).to_string().into()
