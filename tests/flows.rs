@@ -94,6 +94,8 @@ async fn a_qr_is_shown_as_a_picture_that_a_phone_reads_and_is_gone_after_the_sca
         let channel = stage.until_active(transport).await;
         assert_eq!(channel.status.unwrap().channel_id, Some(id));
         stage.until_no_config_map(&sink).await;
+        let reads = stage.asked(|event| event.verb == "get" && event.name == sink);
+        assert!(reads.len() <= 1, "one look, before it is deleted: {reads:#?}");
     }
 }
 
@@ -378,16 +380,7 @@ async fn in_steady_state_nothing_is_written_and_the_service_sees_one_list_an_int
     for number in 1..=5 {
         stage.until_active(&format!("bot-{number}")).await;
     }
-    let user = format!("system:serviceaccount:{}:wazzup-operator", stage.namespace);
-    let writes = || {
-        let audit = stage.plane.audit().unwrap();
-        audit
-            .into_iter()
-            .filter(|event| {
-                event.is_write() && event.user == user && event.resource != "leases" && event.resource != "events"
-            })
-            .collect::<Vec<_>>()
-    };
+    let writes = || stage.asked(|event| event.is_write() && event.resource != "leases" && event.resource != "events");
     // Counts of the account follow the channels; then all is quiet.
     stage.until_account("default", "Ready", "True", "Listed").await;
     control_plane::eventually("the account to count its channels", PATIENCE, || async {
@@ -407,13 +400,23 @@ async fn in_steady_state_nothing_is_written_and_the_service_sees_one_list_an_int
         4 * 5,
         "four writes a bot: intent with finalizer, what the create carries, id, status\n{filled:#?}"
     );
+    let own_secret_reads = || {
+        stage
+            .asked(|event| event.verb == "get" && event.name == "default-wazzup-operator")
+            .len()
+    };
     stage.simulator.clear_journal();
     let begun = std::time::Duration::from_secs(32);
-    let (quiet, lists) = {
-        let before = writes().len();
+    let (quiet, read, lists) = {
+        let (written, read) = (writes().len(), own_secret_reads());
         tokio::time::sleep(begun).await;
-        (writes().len() - before, stage.simulator.journal())
+        (
+            writes().len() - written,
+            own_secret_reads() - read,
+            stage.simulator.journal(),
+        )
     };
+    assert_eq!(read, 0, "what the watch shows unchanged is not read again");
     assert_eq!(
         quiet,
         0,

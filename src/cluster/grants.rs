@@ -50,25 +50,22 @@ pub struct NewGrant {
     pub life: (Timestamp, Timestamp),
 }
 
-/// Reads what is stored; nothing when the Secret is not there.
-pub async fn read(client: &kube::Client, namespace: &str, account: &str) -> Result<StoredGrant, ClusterError> {
-    let secret = within(api::<Secret>(client, namespace).get_opt(&names::account_secret(account))).await?;
-    Ok(secret.map(|secret| stored(&secret)).unwrap_or_default())
-}
-
-fn stored(secret: &Secret) -> StoredGrant {
-    let text = |key: &str| {
-        let ByteString(bytes) = secret.data.as_ref()?.get(key)?;
-        String::from_utf8(bytes.clone()).ok().filter(|text| !text.is_empty())
-    };
-    let time = |key| text(key)?.parse::<Timestamp>().ok();
-    StoredGrant {
-        version: secret.resource_version(),
-        stem: text(STEM),
-        refresh_token: text(REFRESH_TOKEN).map(Sensitive::new),
-        access_token: text(ACCESS_TOKEN).map(Sensitive::new),
-        life: time(SINCE).zip(time(UNTIL)),
-        rotating_since: time(ROTATING),
+impl StoredGrant {
+    /// Reads what a Secret holds; what is missing or nonsense is not there.
+    pub fn read(secret: &Secret) -> Self {
+        let text = |key: &str| {
+            let ByteString(bytes) = secret.data.as_ref()?.get(key)?;
+            String::from_utf8(bytes.clone()).ok().filter(|text| !text.is_empty())
+        };
+        let time = |key| text(key)?.parse::<Timestamp>().ok();
+        Self {
+            version: secret.resource_version(),
+            stem: text(STEM),
+            refresh_token: text(REFRESH_TOKEN).map(Sensitive::new),
+            access_token: text(ACCESS_TOKEN).map(Sensitive::new),
+            life: time(SINCE).zip(time(UNTIL)),
+            rotating_since: time(ROTATING),
+        }
     }
 }
 
@@ -135,12 +132,12 @@ mod tests {
             "data": {ACCESS_TOKEN: "", SINCE: encoded("soon"), UNTIL: encoded("2026-01-01T00:00:00Z"), STEM: encoded("s")},
         }))
         .unwrap();
-        let grant = stored(&secret);
+        let grant = StoredGrant::read(&secret);
         assert_eq!(
             (grant.version.as_deref(), grant.stem.as_deref()),
             (Some("7"), Some("s"))
         );
         assert!(grant.access_token.is_none() && grant.life.is_none() && grant.rotating_since.is_none());
-        assert!(stored(&Secret::default()).refresh_token.is_none());
+        assert!(StoredGrant::read(&Secret::default()).refresh_token.is_none());
     }
 }

@@ -9,7 +9,7 @@ use kube::{
 };
 use ring::{digest, hmac, rand::SecureRandom};
 
-use super::{ClusterError, api, within};
+use super::{ClusterError, api, grants::StoredGrant, within};
 use crate::{
     api::{WazzupAccount, names},
     model::Sensitive,
@@ -91,24 +91,41 @@ pub async fn read(
     }))
 }
 
-/// Reads an account's keys; `None` when they were not made yet or are unusable.
-pub async fn read_account_keys(
-    client: &kube::Client,
-    namespace: &str,
-    account: &str,
-) -> Result<Option<AccountKeys>, ClusterError> {
-    let secret = within(api::<Secret>(client, namespace).get_opt(&names::account_secret(account))).await?;
-    Ok(secret.as_ref().and_then(AccountKeys::read))
+/// What the operator's Secret of an account held when it was read.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Version of the Secret.
+    pub version: Option<String>,
+    /// The account's keys.
+    pub keys: AccountKeys,
+    /// The tokens of an `oauth` account.
+    pub grant: StoredGrant,
 }
 
-/// Reads an account's keys, making them when they are missing. Two replicas may try: the first one wins.
-pub async fn ensure_account_keys(client: &kube::Client, account: &WazzupAccount) -> Result<AccountKeys, ClusterError> {
+impl Kept {
+    fn read(secret: &Secret) -> Option<Self> {
+        Some(Self {
+            version: secret.resource_version(),
+            keys: AccountKeys::read(secret)?,
+            grant: StoredGrant::read(secret),
+        })
+    }
+}
+
+/// Reads what is kept for an account; `None` when it was not made yet or is unusable.
+pub async fn read_kept(client: &kube::Client, namespace: &str, account: &str) -> Result<Option<Kept>, ClusterError> {
+    let secret = within(api::<Secret>(client, namespace).get_opt(&names::account_secret(account))).await?;
+    Ok(secret.as_ref().and_then(Kept::read))
+}
+
+/// Reads what is kept for an account, making its keys when they are missing. Two replicas may try: the first one wins.
+pub async fn ensure_kept(client: &kube::Client, account: &WazzupAccount) -> Result<Kept, ClusterError> {
     let namespace = account.namespace().unwrap_or_default();
     let secrets = api::<Secret>(client, &namespace);
     let name = names::account_secret(&account.name_any());
     let found = within(secrets.get_opt(&name)).await?;
-    if let Some(keys) = found.as_ref().and_then(AccountKeys::read) {
-        return Ok(keys);
+    if let Some(kept) = found.as_ref().and_then(Kept::read) {
+        return Ok(kept);
     }
     let keys = AccountKeys {
         webhook_token: hex(&random::<32>()).into(),
@@ -140,12 +157,16 @@ pub async fn ensure_account_keys(client: &kube::Client, account: &WazzupAccount)
         field_manager: Some(names::FIELD_MANAGER.to_owned()),
         ..PostParams::default()
     };
-    if found.is_some() {
-        within(secrets.replace(&name, &params, &secret)).await?;
+    let made = if found.is_some() {
+        within(secrets.replace(&name, &params, &secret)).await?
     } else {
-        within(secrets.create(&params, &secret)).await?;
-    }
-    Ok(keys)
+        within(secrets.create(&params, &secret)).await?
+    };
+    Ok(Kept {
+        version: made.resource_version(),
+        keys,
+        grant: StoredGrant::read(&made),
+    })
 }
 
 /// An owner reference that does not block the owner's deletion.

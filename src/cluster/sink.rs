@@ -113,8 +113,12 @@ pub fn is_ours(metadata: &ObjectMeta, channel: &str) -> bool {
 
 /// Looks at a sink by name; for the passes in which a label watch could hide a foreign object.
 pub async fn look(client: &kube::Client, channel: &WazzupChannel) -> Result<Sink, ClusterError> {
-    let place = place(channel);
-    let found = if place.secret {
+    let found = found(client, &place(channel)).await?;
+    Ok(found.map_or(Sink::Absent, |metadata| view(&metadata, &channel.name_any())))
+}
+
+async fn found(client: &kube::Client, place: &Place) -> Result<Option<ObjectMeta>, ClusterError> {
+    Ok(if place.secret {
         within(api::<Secret>(client, &place.namespace).get_metadata_opt(&place.name))
             .await?
             .map(|object| object.metadata)
@@ -122,21 +126,27 @@ pub async fn look(client: &kube::Client, channel: &WazzupChannel) -> Result<Sink
         within(api::<ConfigMap>(client, &place.namespace).get_metadata_opt(&place.name))
             .await?
             .map(|object| object.metadata)
-    };
-    Ok(found.map_or(Sink::Absent, |metadata| view(&metadata, &channel.name_any())))
+    })
 }
 
-/// Writes content into a channel's sink, making it when it is not there.
+/// Writes content into a channel's sink, making it when it is not there. `shown` is what a watch shows of it, which is
+/// looked up only when it proves to be behind.
 pub async fn publish(
     client: &kube::Client,
     channel: &WazzupChannel,
+    shown: Option<ObjectMeta>,
     content: &Content,
 ) -> Result<Written, ClusterError> {
     let place = place(channel);
-    let mut written = publish_once(client, channel, &place, content).await;
-    // Another replica may have written between the look and the write.
-    if written.as_ref().is_err_and(ClusterError::is_conflict) {
-        written = publish_once(client, channel, &place, content).await;
+    let mut written = publish_once(client, channel, &place, shown, content).await;
+    // The watch may be behind, and another replica may write between the look and the write.
+    for _ in 0..2 {
+        let behind = |error: &ClusterError| error.is_conflict() || error.is_not_found();
+        if !written.as_ref().is_err_and(behind) {
+            break;
+        }
+        let found = found(client, &place).await?;
+        written = publish_once(client, channel, &place, found, content).await;
     }
     written
 }
@@ -145,11 +155,12 @@ async fn publish_once(
     client: &kube::Client,
     channel: &WazzupChannel,
     place: &Place,
+    found: Option<ObjectMeta>,
     content: &Content,
 ) -> Result<Written, ClusterError> {
     if place.secret {
         let sinks = api::<Secret>(client, &place.namespace);
-        write(&sinks, channel, place, content, |metadata, data| Secret {
+        write(&sinks, channel, place, found, content, |metadata, data| Secret {
             metadata,
             data: Some(data.into_iter().map(|(key, bytes)| (key, ByteString(bytes))).collect()),
             ..Secret::default()
@@ -157,7 +168,7 @@ async fn publish_once(
         .await
     } else {
         let sinks = api::<ConfigMap>(client, &place.namespace);
-        write(&sinks, channel, place, content, |metadata, data| {
+        write(&sinks, channel, place, found, content, |metadata, data| {
             let (text, binary): (Vec<_>, Vec<_>) = data.into_iter().partition(|(key, _)| key != "qr.png");
             ConfigMap {
                 metadata,
@@ -183,21 +194,21 @@ async fn write<K>(
     sinks: &Api<K>,
     channel: &WazzupChannel,
     place: &Place,
+    found: Option<ObjectMeta>,
     content: &Content,
     build: impl FnOnce(ObjectMeta, BTreeMap<String, Vec<u8>>) -> K,
 ) -> Result<Written, ClusterError>
 where
     K: Resource<DynamicType = ()> + Clone + Serialize + DeserializeOwned + Debug,
 {
-    let found = within(sinks.get_metadata_opt(&place.name)).await?;
     let held = match &found {
         None => Sink::Absent,
-        Some(found) => view(&found.metadata, &channel.name_any()),
+        Some(found) => view(found, &channel.name_any()),
     };
     if held == Sink::Foreign {
         return Ok(Written::NameTaken);
     }
-    // Another replica may have shown a later one that the cache does not know yet.
+    // Another replica may have shown a later one since this one was ruled on.
     if let (Content::Qr { at, .. }, Sink::Shown { qr_at: Some(shown), .. }) = (content, &held)
         && at < shown
     {
@@ -214,7 +225,7 @@ where
         within(sinks.create(&params, &build(metadata, data))).await?;
         return Ok(Written::Done);
     };
-    metadata.resource_version = found.metadata.resource_version;
+    metadata.resource_version = found.resource_version;
     let mut patch = serde_json::to_value(build(metadata, data))?;
     if let Some(Value::Object(entries)) = patch.get_mut("data") {
         for key in removed {

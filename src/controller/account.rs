@@ -105,7 +105,7 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
         .unwrap_or(1)
         .clamp(1, 1_000);
     let desk = context.desks.open(key, rate);
-    let keys = keys(context, account, deleting).await?;
+    let keys = keys(context, account, recall).await?;
     let purse = Purse {
         context,
         account,
@@ -155,14 +155,23 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
     Ok(Action::requeue(soonest))
 }
 
-/// The account's keys. Nothing is made for an account that goes: its namespace may be going too.
-async fn keys(context: &Context, account: &WazzupAccount, deleting: bool) -> Result<AccountKeys, PassError> {
-    if !deleting {
-        return Ok(secrets::ensure_account_keys(&context.client, account).await?);
-    }
+/// The account's keys, read anew only when their Secret is another one than it was. Nothing is made for an account that
+/// goes: its namespace may be going too.
+async fn keys(context: &Context, account: &WazzupAccount, recall: &mut Recall) -> Result<AccountKeys, PassError> {
     let (namespace, name) = key_of(account);
-    let kept = secrets::read_account_keys(&context.client, &namespace, &name).await?;
-    Ok(kept.unwrap_or_else(AccountKeys::random))
+    let shown = context.caches.secret_version(&namespace, &names::account_secret(&name));
+    if let Some(kept) = recall.kept.as_ref().filter(|_| shown.is_some())
+        && kept.version == shown
+    {
+        return Ok(kept.keys.clone());
+    }
+    recall.kept = if account.metadata.deletion_timestamp.is_some() {
+        secrets::read_kept(&context.client, &namespace, &name).await?
+    } else {
+        Some(secrets::ensure_kept(&context.client, account).await?)
+    };
+    let kept = recall.kept.as_ref();
+    Ok(kept.map_or_else(AccountKeys::random, |kept| kept.keys.clone()))
 }
 
 /// A list, and when it is wanted again before its time.

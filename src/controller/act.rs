@@ -323,7 +323,8 @@ async fn publish(
     result: Result<Sensitive<String>, Fault>,
     wrap: impl FnOnce(Sensitive<String>) -> Content,
 ) -> Result<(), Fault> {
-    match sink::publish(&context.client, channel, &wrap(result?)).await {
+    let shown = context.caches.sink_metadata(channel);
+    match sink::publish(&context.client, channel, shown, &wrap(result?)).await {
         Ok(Written::Done) => Ok(()),
         Ok(Written::NameTaken) => Err(Fault::Unclear {
             why: "the sink's name is taken by a foreign object".to_owned(),

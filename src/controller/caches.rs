@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::{ResourceExt, core::PartialObjectMeta};
+use kube::{ResourceExt, api::ObjectMeta, core::PartialObjectMeta};
 use kube_runtime::reflector::{ObjectRef, Store};
 
 use crate::{
@@ -73,22 +73,21 @@ impl Caches {
 
     /// A channel's sink as the watches show it; a foreign ConfigMap of its name is hidden from them.
     pub(super) fn sink(&self, channel: &WazzupChannel) -> Sink {
+        let shown = self.sink_metadata(channel);
+        shown.map_or(Sink::Absent, |metadata| sink::view(&metadata, &channel.name_any()))
+    }
+
+    /// What the watches show of a channel's sink.
+    pub(super) fn sink_metadata(&self, channel: &WazzupChannel) -> Option<ObjectMeta> {
         let place = sink::place(channel);
-        let Some(scope) = self.scope(&place.namespace) else {
-            return Sink::Absent;
-        };
-        let metadata = if place.secret {
-            scope
-                .secrets
-                .get(&ObjectRef::new(&place.name).within(&place.namespace))
-                .map(|found| found.metadata.clone())
+        let scope = self.scope(&place.namespace)?;
+        if place.secret {
+            let found = scope.secrets.get(&ObjectRef::new(&place.name).within(&place.namespace));
+            found.map(|found| found.metadata.clone())
         } else {
-            scope
-                .sinks
-                .get(&ObjectRef::new(&place.name).within(&place.namespace))
-                .map(|found| found.metadata.clone())
-        };
-        metadata.map_or(Sink::Absent, |metadata| sink::view(&metadata, &channel.name_any()))
+            let found = scope.sinks.get(&ObjectRef::new(&place.name).within(&place.namespace));
+            found.map(|found| found.metadata.clone())
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     cluster::{
         ClusterError,
         grants::{self, NewGrant, StoredGrant},
+        secrets,
     },
     model::{Fault, Sensitive},
     plan::{
@@ -35,10 +36,7 @@ impl Purse<'_> {
         self.save_what_was_not_saved(recall).await?;
         let stored = match &entrance.way {
             Way::WhiteLabel(_) => StoredGrant::default(),
-            Way::OAuth { .. } => {
-                let (namespace, name) = self.place();
-                grants::read(&self.context.client, &namespace, &name).await?
-            }
+            Way::OAuth { .. } => self.stored(recall).await?,
         };
         recall.take_over(&stored, &entrance.stem);
         let mut decided = token::plan(&seen(entrance, recall, &stored));
@@ -76,6 +74,14 @@ impl Purse<'_> {
                 })
             }
         }
+    }
+
+    async fn stored(&self, recall: &mut Recall) -> Result<StoredGrant, ClusterError> {
+        if recall.kept.is_none() {
+            let (namespace, name) = self.place();
+            recall.kept = secrets::read_kept(&self.context.client, &namespace, &name).await?;
+        }
+        Ok(recall.kept.as_ref().map(|kept| kept.grant.clone()).unwrap_or_default())
     }
 
     fn used(&self, entrance: &Entrance, recall: &mut Recall, again: Duration) -> Got {
@@ -142,6 +148,7 @@ impl Purse<'_> {
         let Some(version) = &stored.version else {
             return Err(PassError::Outdated);
         };
+        recall.kept = None;
         grants::begin(&self.context.client, &namespace, &name, version, clock::now()).await?;
         let answer = self
             .call("refresh_token", entrance.endpoint.refresh(refresh_token, client_id))
@@ -172,6 +179,7 @@ impl Purse<'_> {
     /// A rotated refresh token exists nowhere else, so it is stored before anything else happens.
     async fn save_what_was_not_saved(&self, recall: &mut Recall) -> Result<(), ClusterError> {
         let Some(grant) = &recall.unsaved else { return Ok(()) };
+        recall.kept = None;
         let (namespace, name) = self.place();
         let mut pause = Duration::from_millis(100);
         for _ in 0..6 {

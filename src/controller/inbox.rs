@@ -76,10 +76,11 @@ impl Receiver {
         if let Some((_, token)) = known.filter(|(known, _)| *known == version) {
             return Some(token);
         }
-        let keys = secrets::read_account_keys(&self.context.client, &account.0, &account.1)
+        let keys = secrets::read_kept(&self.context.client, &account.0, &account.1)
             .await
             .ok()
-            .flatten()?;
+            .flatten()?
+            .keys;
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         tokens.insert(account.clone(), (version, keys.webhook_token.clone()));
         Some(keys.webhook_token)

@@ -17,8 +17,8 @@ use crate::{
     cluster::{ClusterError, access, api, memory, secrets, sink, within},
     model::{ChannelId, Login},
     plan::{
-        Account, AccountTrouble, Claim, Kind, Look, Memory, Object, Remote, RemoteById, Seen, Sink, Supply, Webhooks,
-        Wish,
+        Account, AccountTrouble, Claim, Kind, Look, Memory, Object, Remote, RemoteById, Seen, Sink, Stall, Supply,
+        Webhooks, Wish,
     },
     wazzup::Lane,
 };
@@ -317,17 +317,31 @@ fn waits_for_password(seen: &Seen) -> bool {
         .is_some_and(|channel| channel.reason == Some(Reason::WaitForPassword))
 }
 
-/// A label watch hides a foreign object that has the sink's name; asked for only while a QR is due.
+/// A label watch hides a foreign object that has the sink's name; asked for before a link, which would be lost, and where a
+/// QR met one.
 async fn find_hidden_sink(context: &Context, channel: &WazzupChannel, seen: &Seen, wish: &Wish) -> Sink {
+    let uid = &seen.object.uid;
+    let met = || context.qr.met_foreign(uid) || is_told(channel, Stall::QrSinkNameTaken.as_str());
     let waits = match (seen.remote_channel(), wish.transport.login()) {
-        (Some(remote), Login::Qr | Login::Iframe) => remote.status != Some(crate::model::Status::Active),
+        (Some(remote), Login::Iframe) => remote.status != Some(crate::model::Status::Active),
+        (Some(remote), Login::Qr) => remote.status != Some(crate::model::Status::Active) && met(),
         // Its link comes before its channel.
         (None, Login::Iframe) => seen.channel_id().is_none(),
         (Some(_) | None, Login::Secret { .. } | Login::Link) | (None, Login::Qr) => false,
     };
     let due = seen.sink == Sink::Absent && waits && !seen.object.deleting;
     if !due {
+        context.qr.forget_foreign(uid);
         return seen.sink.clone();
     }
-    sink::look(&context.client, channel).await.unwrap_or(Sink::Absent)
+    let found = sink::look(&context.client, channel).await.unwrap_or(Sink::Absent);
+    if found != Sink::Foreign {
+        context.qr.forget_foreign(uid);
+    }
+    found
+}
+
+fn is_told(channel: &WazzupChannel, reason: &str) -> bool {
+    let conditions = channel.status.iter().flat_map(|status| &status.conditions);
+    conditions.into_iter().any(|condition| condition.reason == reason)
 }

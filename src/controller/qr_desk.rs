@@ -1,7 +1,7 @@
 //! Puts QR codes into their sinks: on every replica, before the service gets its 200.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -48,6 +48,8 @@ pub(super) struct QrDesk {
     metrics: Arc<Metrics>,
     lines: Mutex<HashMap<ChannelId, Arc<Line>>>,
     early: Mutex<HashMap<ChannelId, (Instant, Key, QrPayload)>>,
+    /// Channels, by uid, whose QR met a foreign object of the sink's name: the watches hide it.
+    met: Mutex<HashSet<String>>,
     /// Replays under way.
     replaying: AtomicUsize,
 }
@@ -79,6 +81,7 @@ impl QrDesk {
             metrics,
             lines: Mutex::default(),
             early: Mutex::default(),
+            met: Mutex::default(),
             replaying: AtomicUsize::new(0),
         }
     }
@@ -124,6 +127,16 @@ impl QrDesk {
         if newer && (early.len() < EARLY_KEPT || early.contains_key(id)) {
             early.insert(id.clone(), (clock::instant(), account.clone(), payload));
         }
+    }
+
+    /// Whether a QR of this channel met a foreign object of its sink's name.
+    pub(super) fn met_foreign(&self, uid: &str) -> bool {
+        lock(&self.met).contains(uid)
+    }
+
+    /// The name is free, or the channel is gone.
+    pub(super) fn forget_foreign(&self, uid: &str) {
+        lock(&self.met).remove(uid);
     }
 
     /// Whether no QR is held for a create that is under way, and none is just being shown that was.
@@ -207,12 +220,14 @@ impl QrDesk {
             text: picture.text,
             at: payload.at,
         };
-        match sink::publish(&self.client, &channel, &content).await {
+        let shown = self.caches.sink_metadata(&channel);
+        match sink::publish(&self.client, &channel, shown, &content).await {
             Ok(Written::Done) => {
                 tracing::info!(namespace = key.0, channel = key.1, at = %payload.at, "a QR is shown");
                 Delivery::Done
             }
             Ok(Written::NameTaken) => {
+                lock(&self.met).insert(channel.uid().unwrap_or_default());
                 self.channels.wake(&key);
                 Delivery::Done
             }

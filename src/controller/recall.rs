@@ -10,7 +10,10 @@ use jiff::Timestamp;
 
 use super::caches::Key;
 use crate::{
-    cluster::grants::{NewGrant, StoredGrant},
+    cluster::{
+        grants::{NewGrant, StoredGrant},
+        secrets::Kept,
+    },
     model::{RemoteAccountId, Sensitive},
     plan::{
         account::Tried,
@@ -21,6 +24,8 @@ use crate::{
 /// What a replica remembers of an account between passes; lost at a restart, when everything is looked at anyway.
 #[derive(Default)]
 pub(super) struct Recall {
+    /// What the operator's own Secret held, until the watch shows another version of it or it is written.
+    pub(super) kept: Option<Kept>,
     /// What the present client was made from.
     pub(super) source: Option<Source>,
     /// The account that the present token says it belongs to.

@@ -189,6 +189,14 @@ impl Stage {
         self.operator = Some(command.spawn().unwrap());
     }
 
+    /// What the operator asked of the API server, for which this holds.
+    pub fn asked(&self, which: impl Fn(&control_plane::AuditEvent) -> bool) -> Vec<control_plane::AuditEvent> {
+        let user = format!("system:serviceaccount:{}:wazzup-operator", self.namespace);
+        let mut events = self.plane.audit().unwrap();
+        events.retain(|event| event.user == user && which(event));
+        events
+    }
+
     pub fn webhook_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.webhook_port)
     }

@@ -144,6 +144,7 @@ pub async fn play(life: &Life, flow: Flow, arm: impl FnOnce()) {
         Flow::LogInByQr => {
             subscribed(life).await;
             arm();
+            life.wire.watches_opened_again().await;
             life.channel(NAME, json!({"transport": "whatsapp"})).await;
             log_in(life).await;
             connected(life).await;
@@ -156,12 +157,14 @@ pub async fn play(life: &Life, flow: Flow, arm: impl FnOnce()) {
             life.channel(NAME, json!({"transport": "tgapi"})).await;
             life.until(NAME, "ActionRequired", "ScanQr").await;
             arm();
+            life.wire.watches_opened_again().await;
             log_in(life).await;
             connected(life).await;
         }
         Flow::Pairing => {
             subscribed(life).await;
             arm();
+            life.wire.watches_opened_again().await;
             let spec = json!({"transport": "whatsapp", "pairing": {"phone": PHONE}});
             life.channel(NAME, spec).await;
             let looks = AtomicUsize::new(0);
@@ -191,6 +194,7 @@ pub async fn play(life: &Life, flow: Flow, arm: impl FnOnce()) {
             life.start();
             life.account().await;
             arm();
+            life.wire.watches_opened_again().await;
             life.channel(NAME, json!({"transport": "vk"})).await;
             life.wait("a link in the sink", || async { follow(life).await }).await;
             connected(life).await;
@@ -198,6 +202,7 @@ pub async fn play(life: &Life, flow: Flow, arm: impl FnOnce()) {
         Flow::Rotate => {
             bot(life).await;
             arm();
+            life.wire.watches_opened_again().await;
             life.secret("shop-bot", json!({"telegram_token": "200:canary-new"}))
                 .await;
             life.wait("the new token to serve", || async {
@@ -218,6 +223,7 @@ pub async fn play(life: &Life, flow: Flow, arm: impl FnOnce()) {
             life.start();
             life.account().await;
             arm();
+            life.wire.watches_opened_again().await;
             life.channel(NAME, json!({"transport": "wapi", "channelId": id})).await;
             life.until(NAME, "ActionRequired", "FollowLink").await;
             oracle::assert_one_channel_each(life).await;
@@ -235,6 +241,7 @@ pub async fn play(life: &Life, flow: Flow, arm: impl FnOnce()) {
         Flow::DeleteWithChats => {
             let id = bot(life).await;
             arm();
+            life.wire.watches_opened_again().await;
             gone(life, Some("DeleteWithChats")).await;
             assert_eq!(ids(life), Vec::<String>::new(), "nothing is orphaned");
             oracle::assert_deleted_only(life, &[id]);
@@ -255,6 +262,7 @@ pub async fn play(life: &Life, flow: Flow, arm: impl FnOnce()) {
         Flow::DeleteAccount => {
             bot(life).await;
             arm();
+            life.wire.watches_opened_again().await;
             let params = DeleteParams::default();
             life.accounts().delete("default", &params).await.unwrap();
             life.delete(NAME).await;

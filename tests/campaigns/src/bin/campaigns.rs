@@ -32,7 +32,15 @@ struct Wanted {
     out: Option<PathBuf>,
 }
 
-fn wanted() -> Result<Wanted, String> {
+fn usage() -> String {
+    let known = campaign::ALL
+        .iter()
+        .map(|(name, what, _)| format!("  {name:<5} {what}\n"));
+    format!("{USAGE}\nCampaigns:\n{}", known.collect::<String>())
+}
+
+/// What the command line asks for; nothing for its help.
+fn wanted() -> Result<Option<Wanted>, String> {
     let beside = std::env::current_exe()
         .ok()
         .and_then(|own| own.parent().map(|folder| folder.join("wazzup-operator")))
@@ -49,6 +57,7 @@ fn wanted() -> Result<Wanted, String> {
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
         match argument.as_str() {
+            "--help" | "-h" => return Ok(None),
             "--seed" => wanted.seed = value()?.parse().map_err(|error| format!("--seed: {error}"))?,
             "--jobs" => wanted.jobs = value()?.parse().map_err(|error| format!("--jobs: {error}"))?,
             "--match" => wanted.matching = value()?,
@@ -58,18 +67,19 @@ fn wanted() -> Result<Wanted, String> {
             other => return Err(format!("'{other}' is neither a campaign nor a flag")),
         }
     }
-    Ok(wanted)
+    Ok(Some(wanted))
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
     let wanted = match wanted() {
-        Ok(wanted) => wanted,
+        Ok(Some(wanted)) => wanted,
+        Ok(None) => {
+            print!("{}", usage());
+            return ExitCode::SUCCESS;
+        }
         Err(why) => {
-            let known = campaign::ALL
-                .iter()
-                .map(|(name, what, _)| format!("  {name:<5} {what}\n"));
-            eprintln!("{why}\n\n{USAGE}\nCampaigns:\n{}", known.collect::<String>());
+            eprint!("{why}\n\n{}", usage());
             return ExitCode::from(2);
         }
     };
@@ -85,6 +95,10 @@ async fn main() -> ExitCode {
         }
     }
     cells.retain(|cell| cell.name.contains(&wanted.matching));
+    if cells.is_empty() {
+        eprintln!("no cell's name holds '{}'", wanted.matching);
+        return ExitCode::from(2);
+    }
     println!("{} cells", cells.len());
     let results = runner::run(cells, wanted.jobs, |line| println!("{line}")).await;
     let table = format!("seed {}\n\n{}", wanted.seed, runner::table(&results));

@@ -44,6 +44,14 @@ impl Harm {
             Self::OldLists => "lists of an older snapshot after a restart",
         }
     }
+
+    /// Whether the harm ends with the weather.
+    fn ends(&self) -> bool {
+        match self {
+            Self::All(_, fault) | Self::Kind(_, _, fault) => ends_with_the_weather(&fault()),
+            Self::OldLists => true,
+        }
+    }
 }
 
 fn lose(which: fn(&str) -> bool) -> WatchFault {
@@ -103,10 +111,7 @@ async fn run(ground: Ground, harm: Harm, flow: Flow) -> Outcome {
     };
     let life = Life::begin(&ground, "watch", setting).await;
     let wire = life.wire.clone();
-    let over = match harm {
-        Harm::All(_, fault) | Harm::Kind(_, _, fault) => ends_with_the_weather(&fault()),
-        Harm::OldLists => true,
-    };
+    let over = harm.ends();
     if matches!(harm, Harm::OldLists) {
         old_lists(&life, flow).await;
     } else {
@@ -187,6 +192,10 @@ async fn old_lists(life: &Life, flow: Flow) {
 pub fn cells(ground: &Ground, scale: Scale, seed: u64) -> Vec<Cell> {
     let mut cells = Vec::new();
     for harm in HARMS {
+        // What the operator heals by listing everything again takes it minutes.
+        if scale == Scale::Test && !harm.ends() {
+            continue;
+        }
         for flow in FLOWS {
             let (ground, harm) = (ground.clone(), *harm);
             let name = format!("{flow:?}: {}", harm.name());

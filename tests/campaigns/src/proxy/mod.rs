@@ -52,12 +52,16 @@ pub struct Message {
     pub accept: String,
 }
 
+/// Longer than the operator takes to open a watch that was closed.
+const REOPENED: Duration = Duration::from_secs(30);
+
 #[derive(Default)]
 struct Ledger {
     messages: Vec<Message>,
     rules: Vec<Rule>,
     cut: Vec<(Side, Option<usize>)>,
     watches_closed: usize,
+    closed_at: Option<Instant>,
     /// What comes after a rule that has struck and a start: by the rule's place.
     chains: Vec<(usize, Vec<Rule>)>,
     /// What waits for the next start.
@@ -169,7 +173,29 @@ impl Wire {
 
     /// Ends every watch that is open now, in order; what is opened again meets the rules that stand then.
     pub fn close_watches(&self) {
-        self.with(|ledger| ledger.watches_closed += 1);
+        self.with(|ledger| {
+            ledger.watches_closed += 1;
+            ledger.closed_at = Some(Instant::now());
+        });
+    }
+
+    /// Waits until each watch that was closed last is opened again: a short story would be over before.
+    pub async fn watches_opened_again(&self) {
+        let Some(closed) = self.with(|ledger| ledger.closed_at) else {
+            return;
+        };
+        let deadline = Instant::now() + REOPENED;
+        let missing = || {
+            let messages = self.messages();
+            let watches = messages.iter().filter(|message| message.label.starts_with("WATCH "));
+            let (after, before): (Vec<_>, Vec<_>) = watches.partition(|message| message.at > closed);
+            before
+                .iter()
+                .any(|one| after.iter().all(|other| other.label != one.label))
+        };
+        while missing() && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     fn watches_closed(&self) -> usize {
