@@ -40,7 +40,7 @@ async fn all_of(what: &str, cells: Vec<Cell>, may_skip: usize) {
 
 async fn every_point_of(flows: &[Flow]) {
     let cells = crash::single(&ground(), flows, Scale::Test).await;
-    let may_skip = cells.len() / 5;
+    let may_skip = cells.len() / 20;
     all_of(&format!("{flows:?}"), cells, may_skip).await;
 }
 

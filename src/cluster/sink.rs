@@ -141,7 +141,8 @@ pub async fn publish(
     let mut written = publish_once(client, channel, &place, shown, content).await;
     // The watch may be behind, and another replica may write between the look and the write.
     for _ in 0..2 {
-        let behind = |error: &ClusterError| error.is_conflict() || error.is_not_found();
+        // A full quota answers before anybody says that the name is taken.
+        let behind = |error: &ClusterError| error.is_conflict() || error.is_not_found() || error.is_forbidden();
         if !written.as_ref().is_err_and(behind) {
             break;
         }

@@ -99,6 +99,7 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
     if deleting && !finalizer {
         context.desks.close(key);
         context.slots.forget(key);
+        *recall = Recall::default();
         return Ok(Action::await_change());
     }
     let rate = u32::try_from(account.spec.rate_limit.requests_per_second)
@@ -144,6 +145,7 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
     if plan.finalizer == Some(false) {
         notes::set_finalizer(&context.client, &object, names::ACCOUNT_FINALIZER, false).await?;
         context.desks.close(key);
+        *recall = Recall::default();
         return Ok(Action::await_change());
     }
     account_status::say(context, &object, &plan, snapshot.as_deref()).await?;

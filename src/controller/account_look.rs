@@ -148,11 +148,7 @@ async fn rows(desk: &Desk) -> Rows {
     match result {
         Ok(rows) => Rows::Listed(
             rows.into_iter()
-                .map(|row| Row {
-                    id: row.id,
-                    event: row.event,
-                    url: row.url,
-                })
+                .map(|row| Row::listed(row.id, &row.event, row.url))
                 .collect(),
         ),
         Err(fault) => Rows::Failed(fault),

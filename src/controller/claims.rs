@@ -135,16 +135,16 @@ impl Claims {
     }
 
     /// Takes our finalizer away by `write`. It counts as gone from before that on, unless the write fails in any way: a
-    /// view that is older must not have the channel deleted again.
+    /// view that is older must not have the channel deleted again. A repeat that fails takes nothing back.
     pub(super) async fn releasing<T, E>(
         &self,
         channel: &WazzupChannel,
         write: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let uid = channel.uid().unwrap_or_default();
-        self.table().released.insert(uid.clone());
+        let first = self.table().released.insert(uid.clone());
         let written = write.await;
-        if written.is_err() {
+        if written.is_err() && first {
             self.table().released.remove(&uid);
         }
         written

@@ -82,6 +82,13 @@ async fn an_object_that_was_let_go_stays_so_for_an_older_view_until_it_is_gone()
     assert_eq!(claims.releasing(&object, async { Ok::<(), &str>(()) }).await, Ok(()));
     claims.update(&object);
     assert!(claims.is_released("a"));
+    assert!(
+        claims
+            .releasing(&object, async { Err::<(), &str>("gone") })
+            .await
+            .is_err()
+    );
+    assert!(claims.is_released("a"), "it was gone before the repeat");
     claims.remove(&object);
     assert!(!claims.is_released("a"));
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use kube::ResourceExt;
+
 use super::{
     act::PassError,
     recall::{Grant, Recall},
@@ -9,6 +11,7 @@ use super::{
     token::{Entrance, Got, Purse, Way},
 };
 use crate::{
+    api::names,
     clock,
     cluster::{
         ClusterError,
@@ -42,6 +45,16 @@ impl Purse<'_> {
         let mut decided = token::plan(&seen(entrance, recall, &stored));
         let mut _turn = None;
         if decided == TokenPlan::Get {
+            // Nothing is made for an account that goes; without its Secret no refresh token can be used.
+            if matches!(entrance.way, Way::OAuth { .. })
+                && stored.version.is_none()
+                && self.account.metadata.deletion_timestamp.is_some()
+            {
+                let name = names::account_secret(&self.account.name_any());
+                return Ok(Got::without(Token::Missing(format!(
+                    "Secret {name}, in which the operator kept this account's tokens, is gone or damaged"
+                ))));
+            }
             _turn = aside(entrance.shared.turn()).await;
             // Another account with the same login may have learned something meanwhile.
             decided = token::plan(&seen(entrance, recall, &stored));

@@ -18,7 +18,7 @@ use crate::{
     model::{ChannelId, Login},
     plan::{
         Account, AccountTrouble, Claim, Kind, Look, Memory, Object, Remote, RemoteById, Seen, Sink, Stall, Supply,
-        Webhooks, Wish,
+        Webhooks, Wish, must_look_up_sink,
     },
     wazzup::Lane,
 };
@@ -317,28 +317,26 @@ fn waits_for_password(seen: &Seen) -> bool {
         .is_some_and(|channel| channel.reason == Some(Reason::WaitForPassword))
 }
 
-/// A label watch hides a foreign object that has the sink's name; asked for before a link, which would be lost, and where a
-/// QR met one.
+/// The sink as it is, where what the watch shows of it may be wrong.
 async fn find_hidden_sink(context: &Context, channel: &WazzupChannel, seen: &Seen, wish: &Wish) -> Sink {
     let uid = &seen.object.uid;
-    let met = || context.qr.met_foreign(uid) || is_told(channel, Stall::QrSinkNameTaken.as_str());
-    let waits = match (seen.remote_channel(), wish.transport.login()) {
-        (Some(remote), Login::Iframe) => remote.status != Some(crate::model::Status::Active),
-        (Some(remote), Login::Qr) => remote.status != Some(crate::model::Status::Active) && met(),
-        // Its link comes before its channel.
-        (None, Login::Iframe) => seen.channel_id().is_none(),
-        (Some(_) | None, Login::Secret { .. } | Login::Link) | (None, Login::Qr) => false,
-    };
-    let due = seen.sink == Sink::Absent && waits && !seen.object.deleting;
-    if !due {
-        context.qr.forget_foreign(uid);
+    let met = context.qr.met_foreign(uid) || is_told(channel, Stall::QrSinkNameTaken.as_str());
+    if !must_look_up_sink(seen, wish, met) {
+        if seen.object.deleting || seen.sink != Sink::Absent {
+            context.qr.forget_foreign(uid);
+        }
         return seen.sink.clone();
     }
-    let found = sink::look(&context.client, channel).await.unwrap_or(Sink::Absent);
-    if found != Sink::Foreign {
-        context.qr.forget_foreign(uid);
+    match sink::look(&context.client, channel).await {
+        Ok(Sink::Foreign) => Sink::Foreign,
+        Ok(found) => {
+            context.qr.forget_foreign(uid);
+            found
+        }
+        // What was found before counts until somebody sees that it is gone.
+        Err(_) if met => Sink::Foreign,
+        Err(_) => Sink::Absent,
     }
-    found
 }
 
 fn is_told(channel: &WazzupChannel, reason: &str) -> bool {

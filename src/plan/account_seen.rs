@@ -143,6 +143,18 @@ pub struct Row {
     pub url: Sensitive<String>,
 }
 
+impl Row {
+    /// A subscription as it was listed. What is none of the events that are wanted is kept as `other`: it may be any text.
+    pub fn listed(id: String, event: &str, url: Sensitive<String>) -> Self {
+        let known = super::account::EVENTS.contains(&event);
+        Self {
+            id,
+            event: if known { event } else { "other" }.to_owned(),
+            url,
+        }
+    }
+}
+
 /// What to do about an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountPlan {

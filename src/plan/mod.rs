@@ -39,7 +39,7 @@ pub use channel::plan;
 pub use check::broken_law;
 pub use decision::{Call, Need, Note, Plan, Progress, SinkOrder, Stall, Verdict, Wake};
 pub use memory::{Memory, Refusal, RefusedCall, Setback};
-pub use qr::{QrRuling, rule_on_qr};
+pub use qr::{QrRuling, must_look_up_sink, rule_on_qr};
 pub use report::{Fact, Mirror, Report, Standing, internal_error, report};
 pub use seen::{
     Account, AccountTrouble, Claim, DeletionPolicy, ExternalDeletionPolicy, Intent, Kind, Look, Management, Object,

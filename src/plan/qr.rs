@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Sink;
+use super::{Seen, Sink, Wish};
+use crate::model::{Login, Status};
 
 /// An event dated further ahead than this is refused: it would outrank every true one.
 const AHEAD: Duration = Duration::from_secs(300);
@@ -40,6 +41,30 @@ pub fn rule_on_qr(at: Timestamp, closed_at: Option<Timestamp>, sink: &Sink, now:
             Some(shown) if at < *shown => QrRuling::Superseded,
             Some(_) | None => QrRuling::Show,
         },
+    }
+}
+
+/// A QR event comes within this of its channel.
+const PROMPT: Duration = Duration::from_secs(10);
+
+/// Whether the sink must be looked up by its name: the watch that shows none may be behind, and hides a foreign object.
+/// `met` tells that a write came upon one, or that the status says so.
+pub fn must_look_up_sink(seen: &Seen, wish: &Wish, met: bool) -> bool {
+    if seen.sink != Sink::Absent || seen.object.deleting {
+        return false;
+    }
+    let late = |since: Timestamp| Duration::try_from(seen.now.duration_since(since)).is_ok_and(|late| late >= PROMPT);
+    match (wish.transport.login(), seen.remote_channel()) {
+        // A link that cannot be written is lost, and it comes before its channel.
+        (Login::Iframe, Some(remote)) => remote.status != Some(Status::Active),
+        (Login::Iframe, None) => seen.channel_id().is_none(),
+        (Login::Qr, Some(remote)) => match remote.status {
+            Some(Status::Active) => false,
+            // While it is on its way, it meets a foreign object by itself.
+            Some(Status::Init) => met || seen.memory.qr_since.is_some_and(late),
+            Some(Status::Disabled | Status::Other(_)) | None => true,
+        },
+        (Login::Qr, None) | (Login::Secret { .. } | Login::Link, _) => false,
     }
 }
 

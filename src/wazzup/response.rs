@@ -48,6 +48,9 @@ pub struct WebhookRow {
     pub url: Sensitive<String>,
 }
 
+/// Longer than any content type that means something.
+const LONGEST_KIND: usize = 100;
+
 impl Answer {
     /// `Ok` for a 2xx, else the fault that the status means.
     fn accepted(&self) -> Result<(), Fault> {
@@ -89,6 +92,7 @@ impl Answer {
             return "an empty body".to_owned();
         }
         let kind = self.content_type.as_deref().unwrap_or("no content type");
+        let kind: String = kind.chars().take(LONGEST_KIND).collect();
         wire::words_of(&format!("a body of {kind}"), &self.hidden)
     }
 

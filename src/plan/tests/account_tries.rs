@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::account::{AccountCall, EVENTS, Rows, Tried, plan};
+use super::super::account::{AccountCall, EVENTS, Row, Rows, Tried, plan};
 use super::account::{URL, calm, lines, row, with};
 use crate::model::Fault;
 
@@ -104,4 +104,11 @@ fn an_account_that_cannot_take_its_subscription_along_says_why() {
     );
     assert!(held.facts.unwrap()[0].message.contains("HTTP 500"));
     assert!(going(Some(tried(false, 1, 5, Some(unclear())))).call.is_some());
+}
+
+#[test]
+fn an_event_of_a_subscription_is_kept_by_its_name_alone_if_it_is_wanted() {
+    let listed = |event: &str| Row::listed("r".into(), event, "https://a.example.com".to_owned().into()).event;
+    assert_eq!(listed(EVENTS[0]), EVENTS[0]);
+    assert_eq!(listed("https://hooks.example.com/webhooks/key/token"), "other");
 }

@@ -15,6 +15,7 @@ mod report;
 mod said;
 mod setback;
 mod settle;
+mod sink;
 mod stage;
 mod timing;
 mod token;

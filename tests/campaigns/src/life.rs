@@ -112,6 +112,11 @@ pub struct Life {
 
 impl Drop for Life {
     fn drop(&mut self) {
+        let pages = self
+            .seats
+            .iter()
+            .map(|seat| secrecy::page(("127.0.0.1", seat.metrics_port)));
+        let pages: String = pages.flatten().collect();
         for replica in self.wire.replicas() {
             replica.kill();
         }
@@ -123,7 +128,7 @@ impl Drop for Life {
             plane: &self.plane,
             simulator: &self.simulator,
             namespace: &self.namespace,
-            log: self.log_text(),
+            log: self.log_text() + &pages,
             kubeconfig: None,
             stored: std::collections::BTreeSet::new(),
             since: self.since,

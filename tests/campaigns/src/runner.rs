@@ -28,6 +28,16 @@ pub struct Result {
 
 /// Runs all cells, `at_once` side by side; `tell` gets a line of progress now and then.
 pub async fn run(cells: Vec<Cell>, at_once: usize, tell: impl Fn(&str)) -> Vec<Result> {
+    run_keeping(cells, at_once, tell, |_| {}).await
+}
+
+/// The same; `keep` gets all results so far after each cell, so that an hour's work outlives an interruption.
+pub async fn run_keeping(
+    cells: Vec<Cell>,
+    at_once: usize,
+    tell: impl Fn(&str),
+    keep: impl Fn(&[Result]),
+) -> Vec<Result> {
     let (all, begun) = (cells.len(), Instant::now());
     let mut running = stream::iter(cells)
         .map(|cell| async move {
@@ -47,6 +57,7 @@ pub async fn run(cells: Vec<Cell>, at_once: usize, tell: impl Fn(&str)) -> Vec<R
             tell(&format!("FAILED {} {}: {why}", result.campaign, result.name));
         }
         results.push(result);
+        keep(&results);
         let failed = count(&results, |outcome| matches!(outcome, Outcome::Failed(_)));
         tell(&format!(
             "{}/{all} cells, {failed} failed, {} s",

@@ -223,6 +223,26 @@ pub fn scenarios(bounds: Bounds) -> Vec<Named> {
         add(names[5], settled(transport, loss));
         add(names[6], one(transport, stale));
     }
+    if long {
+        let unkind = Budget {
+            ticks: 5,
+            mishaps: 2,
+            answers: 1,
+            crashes: 1,
+            losses: 1,
+            late: 1,
+            replays: 1,
+            ..CALM
+        };
+        add(
+            "two bots, two replicas and a service that keeps no promise",
+            two(Transport::Telegram, unkind),
+        );
+        add(
+            "two QR channels, two replicas and a service that keeps no promise",
+            two(Transport::Whatsapp, unkind),
+        );
+    }
     let logins = Budget {
         logins: 3 + more,
         losses: 1,

@@ -20,7 +20,7 @@ Runs the named campaigns, or all, against the operator's own program on a contro
   --jobs N         cells side by side (default 12)
   --match TEXT     only cells whose name holds TEXT
   --operator FILE  the program under test (default: wazzup-operator beside this program)
-  --out FILE       write the table there too
+  --out FILE       write the table there too, anew after each cell: an interrupted run leaves what it has
 ";
 
 struct Wanted {
@@ -83,8 +83,6 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // A cell that panics has failed, and its words are in the table.
-    std::panic::set_hook(Box::new(|_| {}));
     println!("seed {}", wanted.seed);
     let ground = Ground::find(&wanted.operator);
     let mut cells = Vec::new();
@@ -99,13 +97,23 @@ async fn main() -> ExitCode {
         eprintln!("no cell's name holds '{}'", wanted.matching);
         return ExitCode::from(2);
     }
-    println!("{} cells", cells.len());
-    let results = runner::run(cells, wanted.jobs, |line| println!("{line}")).await;
+    let all = cells.len();
+    println!("{all} cells");
+    // A cell that panics has failed, and its words are in the table.
+    std::panic::set_hook(Box::new(|_| {}));
+    let write = |table: &str| {
+        if let Some(out) = &wanted.out {
+            std::fs::write(out, table).unwrap();
+        }
+    };
+    let keep = |results: &[runner::Result]| {
+        let head = format!("seed {}\n\nso far {} of {all} cells\n\n", wanted.seed, results.len());
+        write(&(head + &runner::table(results)));
+    };
+    let results = runner::run_keeping(cells, wanted.jobs, |line| println!("{line}"), keep).await;
     let table = format!("seed {}\n\n{}", wanted.seed, runner::table(&results));
     println!("\n{table}");
-    if let Some(out) = wanted.out {
-        std::fs::write(&out, &table).unwrap();
-    }
+    write(&table);
     let failed = results
         .iter()
         .any(|result| matches!(result.outcome, Outcome::Failed(_)));

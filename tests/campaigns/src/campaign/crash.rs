@@ -38,9 +38,13 @@ impl Point {
 
     /// Whether a flow without it would be another flow. Later repeats of a patch may merge, reads are made as needed, and the
     /// account's passes come when they come.
-    fn must_be_reached(&self) -> bool {
+    fn must_be_reached(&self, flow: Flow) -> bool {
         let first = self.steady && self.nth == 1;
-        first && label::is_step(self.side, &self.label) && !self.label.contains("wazzupaccounts")
+        let step = match flow {
+            Flow::Lease | Flow::HandOver => flow.is_step(self.side, &self.label),
+            _ => label::is_step(self.side, &self.label),
+        };
+        first && step && !self.label.contains("wazzupaccounts")
     }
 }
 
@@ -93,6 +97,11 @@ async fn struck(ground: &Ground, flow: Flow, rules: Vec<Rule>) -> usize {
         wire.rules_in_turn(rules);
     };
     flow::play(&life, flow, arm).await;
+    oracle::assert_intent_before_create(&life);
+    if flow::judged_by_rest(flow) {
+        oracle::assert_deleted_only(&life, &[]);
+        oracle::assert_status_is_true(&life).await;
+    }
     oracle::assert_sound(&life);
     life.wire.struck() - before.load(Ordering::Relaxed)
 }
@@ -106,7 +115,7 @@ pub async fn kill_at(ground: &Ground, flow: Flow, point: &Point, moment: Moment)
         }
     }
     let why = format!("the flow was over before this step came, {TRIES} times");
-    if point.must_be_reached() {
+    if point.must_be_reached(flow) {
         Outcome::Failed(why)
     } else {
         Outcome::Skipped(why)

@@ -408,7 +408,7 @@ pub async fn cells(ground: Ground, scale: Scale, seed: u64) -> Vec<Cell> {
     cells.extend(hostile::cells(&ground, scale));
     let (one_in, rate, lasts) = match scale {
         Scale::Test => (12, 300, 5),
-        Scale::Full => (1, 2_000, 25),
+        Scale::Full => (1, 2_000, 60),
     };
     if scale == Scale::Test {
         cells = super::sample(cells, seed, 8);

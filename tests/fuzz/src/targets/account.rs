@@ -53,13 +53,15 @@ pub(super) fn account(input: &[u8]) {
     let seen = seen(&object, &document["rows"]);
     let made = plan(&seen);
     assert_eq!(plan(&seen), made);
-    assert!(
-        !format!("{made:?}{seen:?}").contains(TOKEN),
-        "the token of a webhook was printed"
-    );
     let Rows::Listed(rows) = &seen.rows else {
         return;
     };
+    // A service that takes the token for the row's id has published it by itself.
+    let mut ids = seen.known_rows.iter().chain(rows.iter().map(|row| &row.id));
+    assert!(
+        ids.any(|id| id.contains(TOKEN)) || !format!("{made:?}{seen:?}").contains(TOKEN),
+        "the token of a webhook was printed"
+    );
     if let Some(AccountCall::Unsubscribe(ids)) = &made.call {
         for id in ids {
             let ours = |row: &Row| row.id == *id && row.url.reveal().starts_with(PREFIX);
@@ -83,11 +85,7 @@ fn seen(object: &WazzupAccount, rows: &Value) -> AccountSeen {
         ..Answer::default()
     };
     let rows = answer.webhook_rows().map(|rows| {
-        let rows = rows.into_iter().map(|row| Row {
-            id: row.id,
-            event: row.event,
-            url: row.url,
-        });
+        let rows = rows.into_iter().map(|row| Row::listed(row.id, &row.event, row.url));
         rows.collect()
     });
     let mode = match object.spec.webhooks.mode {
