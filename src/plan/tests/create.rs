@@ -305,6 +305,7 @@ fn a_persons_answer_decides_once() {
     let plan = planned(&seen);
     assert_eq!(gist(&plan), "ChooseChannel");
     assert!(words(&plan).starts_with("'none-of-them' is no unclaimed telegram channel"));
+    assert!(!words(&plan).ends_with("resolve-create-"), "it answers this question");
     seen.object.requests.resolve_create = Some("create".into());
     let plan = planned(&seen);
     assert_eq!(gist(&plan), "intent, create alone, Creating");

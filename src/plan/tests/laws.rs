@@ -427,6 +427,11 @@ fn each_law_catches_its_breach() {
         seen
     };
     let going = changed(&ready, &|seen| seen.object.deleting = true);
+    let going_without = changed(&new, &|seen| seen.object.deleting = true);
+    assert_eq!(
+        broken_law(&going_without, &make(intent(), create())),
+        Some("nothing is made for an object that goes")
+    );
     let breaches = vec![
         (ready.clone(), make(Some(Note::RemoveFinalizer), None)),
         (going.clone(), make(Some(Note::RemoveFinalizer), delete("mine"))),

@@ -11,6 +11,7 @@ mod goodbye;
 mod identity;
 mod laws;
 mod login;
+mod pauses;
 mod report;
 mod said;
 mod setback;

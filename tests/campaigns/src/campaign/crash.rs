@@ -97,7 +97,7 @@ async fn struck(ground: &Ground, flow: Flow, rules: Vec<Rule>) -> usize {
         wire.rules_in_turn(rules);
     };
     flow::play(&life, flow, arm).await;
-    oracle::assert_intent_before_create(&life);
+    oracle::assert_intent_before_create(&life, if flow == Flow::Start { 2 } else { 1 });
     if flow::judged_by_rest(flow) {
         oracle::assert_deleted_only(&life, &[]);
         oracle::assert_status_is_true(&life).await;

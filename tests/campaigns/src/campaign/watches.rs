@@ -148,7 +148,7 @@ async fn run(ground: Ground, harm: Harm, flow: Flow) -> Outcome {
     life.wire.close_watches();
     oracle::assert_calls_end(&life);
     oracle::assert_nothing_hammered(&life);
-    oracle::assert_intent_before_create(&life);
+    oracle::assert_intent_before_create(&life, 1);
     assert!(oracle::creates(&life) <= 1, "a second create");
     oracle::assert_status_is_true(&life).await;
     oracle::assert_sound(&life);

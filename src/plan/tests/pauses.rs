@@ -1,0 +1,78 @@
+//! Whoever waits for something knows when to look again.
+
+use std::time::Duration;
+
+use super::{
+    super::{
+        AccountTrouble, Refusal, Wake,
+        account::{Listing, Rows, Token},
+        identity::IdentitySeen,
+        memory::RefusedCall,
+    },
+    account::with as account,
+    stage::{at, known, planned},
+};
+use crate::model::{Fault, Transport};
+
+const SOON: Option<Duration> = Some(Duration::from_secs(5));
+
+fn unclear() -> Fault {
+    Fault::Unclear { why: "deadline".into() }
+}
+
+#[test]
+fn an_account_whose_secret_cannot_be_read_is_looked_at_again_soon_also_while_it_goes() {
+    let hidden = Token::Hidden("forbidden".into());
+    assert_eq!(account(|seen| seen.token = hidden.clone()).again, SOON);
+    let waits = account(|seen| {
+        seen.deleting = true;
+        seen.dependents = vec!["shops/shop".into()];
+        seen.token = hidden;
+    });
+    assert_eq!((waits.again, waits.finalizer), (SOON, None));
+    let rows = account(|seen| {
+        seen.deleting = true;
+        seen.rows = Rows::Failed(unclear());
+    });
+    assert_eq!((rows.again, rows.finalizer), (SOON, None));
+}
+
+#[test]
+fn an_account_that_goes_keeps_what_it_is_pinned_to_for_its_channels() {
+    let waits = account(|seen| {
+        seen.deleting = true;
+        seen.dependents = vec!["shops/shop".into()];
+    });
+    assert!(waits.pin.is_some());
+}
+
+#[test]
+fn a_list_that_does_not_tell_whose_it_is_stops_the_channels_until_one_did() {
+    let unclear_owner = IdentitySeen {
+        last_token: Some("mark:other".into()),
+        known: 2,
+        complete: false,
+        ..IdentitySeen::default()
+    };
+    for (vetted, trouble) in [(false, Some(AccountTrouble::OutOfReach)), (true, None)] {
+        let plan = account(|seen| {
+            seen.vetted = vetted;
+            seen.listing = Listing::Listed { unreadable: 1 };
+            seen.identity = Some(unclear_owner.clone());
+        });
+        assert_eq!(plan.trouble.map(|(trouble, _)| trouble), trouble, "vetted: {vetted}");
+    }
+}
+
+#[test]
+fn a_link_that_was_refused_is_asked_for_again_when_the_refusal_is_old() {
+    let mut seen = known(Transport::Vk, "disabled", Some("unauthorized"));
+    seen.memory.refusal = Some(Refusal {
+        call: RefusedCall::Link,
+        at: at(-600),
+        words: "no".into(),
+    });
+    let plan = planned(&seen);
+    assert_eq!(plan.call, None);
+    assert_eq!(plan.wake, Wake::After(Duration::from_secs(3_000)));
+}
