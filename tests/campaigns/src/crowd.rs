@@ -158,6 +158,8 @@ impl Crowd {
             "ScanQr" => {
                 life.scan(&id, &member.phone());
             }
+            // Who follows the link of an object that goes makes a channel that nobody waits for any more.
+            "FollowLink" if object.metadata.deletion_timestamp.is_some() => {}
             "FollowLink" => match (member.transport, status.url) {
                 ("wapi", Some(url)) => self.follow(life, member, url),
                 ("vk", _) => {
@@ -250,7 +252,7 @@ impl Crowd {
 
     /// People go on until each object that stays is connected to a channel of its own and the others are gone; then what
     /// nobody holds at the service. `patience` at most.
-    pub async fn settle(&self, life: &Life, patience: Duration) -> Vec<String> {
+    pub async fn settle(&self, life: &Life, patience: Duration) -> Vec<Channel> {
         let what = format!("{} objects at rest in {}", self.members.len(), life.namespace);
         control_plane::eventually(&what, patience, || async {
             life.tend();
@@ -262,9 +264,19 @@ impl Crowd {
         .await;
         let objects = listed(life).await;
         let held: BTreeSet<String> = objects.iter().flat_map(ids_of).collect();
-        let there: BTreeSet<String> = life.remote().into_iter().map(|channel| channel.id).collect();
-        assert!(held.is_subset(&there), "held {held:?}, at the service {there:?}");
-        there.difference(&held).cloned().collect()
+        let there: BTreeMap<String, Channel> = life.remote().into_iter().map(|one| (one.id.clone(), one)).collect();
+        let lost: Vec<&String> = held.iter().filter(|id| !there.contains_key(*id)).collect();
+        assert!(lost.is_empty(), "held and not at the service: {lost:?}");
+        there.into_values().filter(|one| !held.contains(&one.id)).collect()
+    }
+
+    /// What a channel is and whose it seems to be.
+    pub fn describe(&self, channel: &Channel) -> String {
+        let owner = self.owner(channel).map_or("nobody", |owner| &owner.name);
+        format!(
+            "{}: {} {}, made for {owner}",
+            channel.id, channel.transport, channel.status
+        )
     }
 
     fn judge(&self, objects: &[WazzupChannel]) -> Result<(), String> {

@@ -11,10 +11,8 @@ use wazzup_operator::clock;
 use crate::{ALLOCATOR, Target};
 
 /// So long may one input keep a processor. Code without optimization gets more, and code that counts its branches.
-pub const LONGEST: Duration = Duration::from_millis(if cfg!(debug_assertions) {
+pub const LONGEST: Duration = Duration::from_millis(if cfg!(debug_assertions) || cfg!(feature = "libfuzzer") {
     2_000
-} else if cfg!(feature = "libfuzzer") {
-    500
 } else {
     100
 });

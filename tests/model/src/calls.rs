@@ -111,6 +111,7 @@ impl World {
             client: u8::try_from(replica).unwrap_or(0),
             made: NONE,
             hidden: false,
+            copied: false,
         };
         state.replicas[replica].passes[object].phase = Phase::Waiting;
         Ok(())

@@ -53,9 +53,13 @@ impl World {
 
     pub(crate) fn commit(&self, state: &mut State, number: usize, replayed: bool) {
         let post = state.posts[number];
-        if state.clock >= post.at + GRACE {
+        let late = state.clock >= post.at + GRACE;
+        if late {
             state.left.late -= 1;
         }
+        let object = usize::from(post.object);
+        // Nobody waits longer than the grace for what is to be deleted.
+        let alone = late && (!state.exists(object) || self.pool.facts(state.objects[object]).deleting);
         let made = state.make(Channel {
             shown: match self.scenario.transport.login() {
                 Login::Secret { .. } => Shown::Active,
@@ -64,7 +68,8 @@ impl World {
             maker: post.object,
             attempt: post.attempt,
             secret: post.secret,
-            hidden: post.hidden,
+            hidden: post.hidden || alone,
+            copied: post.copied,
             ..Channel::default()
         });
         let made = made.and_then(|made| u8::try_from(made).ok()).unwrap_or(NONE);
@@ -79,6 +84,7 @@ impl World {
                 *slot = Post {
                     client: NONE,
                     made: NONE,
+                    copied: true,
                     ..post
                 };
             }
@@ -171,7 +177,7 @@ impl World {
             state.channels[channel].granted |= bit(object);
             return Ok(());
         }
-        // What nobody can tell: somebody made a channel by hand between a create's intent and its search, it looks as ours
+        // What nobody can tell: a stranger or a replay made a channel between a create's intent and its search, it looks as ours
         // would, and there are no more newcomers than creates without an answer.
         let alike = match planned.key.sight {
             Sight::List { list, .. } => !by_qr || list[channel] == Shown::Init,
@@ -191,7 +197,7 @@ impl World {
         };
         let newcomer = newcomers & bit(channel) != 0;
         let few = usize::try_from(newcomers.count_ones()).is_ok_and(|count| count <= creates);
-        if it.maker == STRANGER && alike && newcomer && few {
+        if (it.maker == STRANGER || it.copied) && alike && newcomer && few {
             state.channels[channel].granted |= bit(object);
             state.ghosts[object].misled = true;
             return Ok(());

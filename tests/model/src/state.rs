@@ -52,8 +52,11 @@ pub(crate) struct Channel {
     pub(crate) granted: u8,
     /// A person was told of it as a candidate or a suspected twin.
     pub(crate) told: bool,
-    /// Made by a replay of a create whose answer was clear: no client can know of it.
+    /// Made by a replay of a create whose answer was clear, or after the grace for an object that goes: no client can know
+    /// of it.
     pub(crate) hidden: bool,
+    /// Made by a replay: nobody waits for it.
+    pub(crate) copied: bool,
 }
 
 /// A create on its way to, in or back from the service.
@@ -75,6 +78,8 @@ pub(crate) struct Post {
     pub(crate) made: u8,
     /// See [`Channel::hidden`].
     pub(crate) hidden: bool,
+    /// See [`Channel::copied`].
+    pub(crate) copied: bool,
 }
 
 /// A copy of an object as somebody read it.

@@ -160,7 +160,12 @@ async fn storm(ground: &Ground, mut chance: Chance, lasts: Duration) -> Outcome 
     for replica in life.wire.replicas() {
         replica.resume();
     }
-    let besides = crowd.settle(&life, PATIENCE).await;
+    let besides: Vec<String> = crowd
+        .settle(&life, PATIENCE)
+        .await
+        .into_iter()
+        .map(|one| one.id)
+        .collect();
     crowd.assert_deleted_only_what_left(&life);
     told(&life, &besides).await;
     oracle::assert_sound(&life);

@@ -171,7 +171,8 @@ async fn wrong(ground: &Ground, kind: Kind, wrong: Wrong) -> Outcome {
     life.account().await;
     life.until_subscribed().await;
     let url = address(&life);
-    let at = match wrong {
+    // Dated when it is sent: later than what is shown by then.
+    let at = || match wrong {
         Wrong::AnHourOld => seconds() - 3_600,
         _ => seconds() + 1,
     };
@@ -180,7 +181,7 @@ async fn wrong(ground: &Ground, kind: Kind, wrong: Wrong) -> Outcome {
         Wrong::HundredTimes => {
             let id = made(&life, kind).await;
             before = life.wire.steps().len();
-            let event = kind.event(&id, at, "canary-key");
+            let event = kind.event(&id, at(), "canary-key");
             let answers: Vec<u16> = stream::iter(0..100)
                 .map(|_| post(&url, &event))
                 .buffer_unordered(10)
@@ -197,7 +198,7 @@ async fn wrong(ground: &Ground, kind: Kind, wrong: Wrong) -> Outcome {
                 _ => (id, url),
             };
             before = life.wire.steps().len();
-            assert_eq!(post(&url, &kind.event(&id, at, "canary-key")).await, 200);
+            assert_eq!(post(&url, &kind.event(&id, at(), "canary-key")).await, 200);
         }
         Wrong::Deleted | Wrong::Recreated => {
             let id = made(&life, kind).await;
@@ -208,14 +209,14 @@ async fn wrong(ground: &Ground, kind: Kind, wrong: Wrong) -> Outcome {
                 assert_ne!(new, id);
             }
             before = life.wire.steps().len();
-            assert_eq!(post(&url, &kind.event(&id, at, "canary-key")).await, 200);
+            assert_eq!(post(&url, &kind.event(&id, at(), "canary-key")).await, 200);
         }
         Wrong::BeforeTheAnswer => {
             let late = Fault::DelayAnswer(Duration::from_secs(3));
             life.wire.rule(Rule::once(Side::Wazzup, "POST /v2/channels", late));
             make(&life, kind).await;
             let id = only(&life).await;
-            assert_eq!(post(&url, &kind.event(&id, at, "canary-key")).await, 200);
+            assert_eq!(post(&url, &kind.event(&id, at(), "canary-key")).await, 200);
             may_show = true;
         }
     }
