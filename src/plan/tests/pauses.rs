@@ -4,19 +4,20 @@ use std::time::Duration;
 
 use super::{
     super::{
-        AccountTrouble, Refusal, Wake,
+        AccountTrouble, Answer, Refusal, Setback, Wake,
         account::{Listing, Rows, Token},
         identity::IdentitySeen,
         memory::RefusedCall,
+        settle,
     },
     account::with as account,
-    stage::{at, known, planned},
+    stage::{at, id, known, planned, remote, unclear},
 };
-use crate::model::{Fault, Transport};
+use crate::model::{CreateOutcome, Fault, Transport};
 
 const SOON: Option<Duration> = Some(Duration::from_secs(5));
 
-fn unclear() -> Fault {
+fn no_answer() -> Fault {
     Fault::Unclear { why: "deadline".into() }
 }
 
@@ -32,7 +33,7 @@ fn an_account_whose_secret_cannot_be_read_is_looked_at_again_soon_also_while_it_
     assert_eq!((waits.again, waits.finalizer), (SOON, None));
     let rows = account(|seen| {
         seen.deleting = true;
-        seen.rows = Rows::Failed(unclear());
+        seen.rows = Rows::Failed(no_answer());
     });
     assert_eq!((rows.again, rows.finalizer), (SOON, None));
 }
@@ -75,4 +76,30 @@ fn a_link_that_was_refused_is_asked_for_again_when_the_refusal_is_old() {
     let plan = planned(&seen);
     assert_eq!(plan.call, None);
     assert_eq!(plan.wake, Wake::After(Duration::from_secs(3_000)));
+}
+
+#[test]
+fn a_pause_after_a_failure_keeps_an_id_that_only_the_annotation_tells() {
+    let mut seen = known(Transport::Telegram, "disabled", Some("unauthorized"));
+    seen.memory.channel_id = None;
+    seen.memory.setback = Some(Setback {
+        at: at(0),
+        in_a_row: 3,
+        words: "no".into(),
+    });
+    let plan = planned(&seen);
+    assert_eq!((plan.call, plan.memory.channel_id), (None, Some(id("mine"))));
+}
+
+#[test]
+fn a_repeated_create_with_a_clear_answer_was_made_with_the_secret_of_today() {
+    let mut seen = unclear(Transport::Telegram, 600);
+    seen.memory.credentials_hash = Some("k:0".into());
+    seen.memory.missing_since = Some(at(-60));
+    let plan = planned(&seen);
+    assert_eq!(plan.memory.credentials_hash.as_deref(), Some("k:0"), "of either");
+    let made = remote("new", Transport::Telegram, "active", None);
+    let answer = Answer::Create(CreateOutcome::Created(made));
+    let settled = settle(&seen, seen.wish.as_ref().unwrap(), &plan, &answer);
+    assert_eq!(settled.memory.credentials_hash.as_deref(), Some("k:1"));
 }
