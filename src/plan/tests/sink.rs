@@ -1,10 +1,10 @@
-//! When the watch is not believed that there is no sink.
+//! What is believed and told of a sink.
 
 use super::{
-    super::{Seen, Sink, must_look_up_sink},
-    stage::{at, fresh, known},
+    super::{Refusal, RefusedCall, Seen, Sink, must_look_up_sink},
+    stage::{at, fresh, known, planned, wished, words},
 };
-use crate::model::Transport;
+use crate::model::{Phone, Transport};
 
 fn looks(seen: &Seen, met: bool) -> bool {
     must_look_up_sink(seen, seen.wish.as_ref().unwrap(), met)
@@ -46,4 +46,40 @@ fn a_sink_is_looked_up_where_a_link_or_a_late_qr_could_be_lost() {
         link: false,
     };
     assert!(!looks(&shown, true));
+}
+
+#[test]
+fn why_there_is_no_pairing_code_is_told_to_those_alone_who_asked_for_one() {
+    let told = |transport: Transport, phone: bool, asked: bool, refused: Option<RefusedCall>| {
+        let mut seen = known(transport, "init", Some("qr"));
+        seen.sink = Sink::Shown {
+            qr_at: Some(at(-5)),
+            pairing_code: false,
+            link: false,
+        };
+        seen.memory.pairing_asked_for = Some(at(-5));
+        seen.object.requests.pairing = asked.then(|| "now".to_owned());
+        seen.memory.refusal = refused.map(|call| Refusal {
+            call,
+            at: at(-5),
+            words: "busy".into(),
+        });
+        if phone {
+            wished(&mut seen).pairing_phone = Phone::parse("79990001122").ok();
+        }
+        let words = words(&planned(&seen));
+        (
+            words.contains("needs the phone's number"),
+            words.contains("gave no pairing code: busy"),
+        )
+    };
+    let whatsapp = Transport::Whatsapp;
+    let refused = Some(RefusedCall::PairingCode);
+    assert_eq!(told(whatsapp, false, true, None), (true, false));
+    assert_eq!(told(whatsapp, false, false, None), (false, false));
+    assert_eq!(told(whatsapp, true, true, None), (false, false));
+    assert_eq!(told(Transport::Viber, false, true, None), (false, false));
+    assert_eq!(told(whatsapp, true, false, refused), (false, true));
+    assert_eq!(told(whatsapp, false, false, refused), (false, false));
+    assert_eq!(told(whatsapp, true, false, Some(RefusedCall::Reinit)), (false, false));
 }
