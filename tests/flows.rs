@@ -400,19 +400,19 @@ async fn in_steady_state_nothing_is_written_and_the_service_sees_one_list_an_int
         4 * 5,
         "four writes a bot: intent with finalizer, what the create carries, id, status\n{filled:#?}"
     );
-    let own_secret_reads = || {
+    let secret_reads = || {
         stage
-            .asked(|event| event.verb == "get" && event.name == "default-wazzup-operator")
+            .asked(|event| event.verb == "get" && event.resource == "secrets")
             .len()
     };
     stage.simulator.clear_journal();
     let begun = std::time::Duration::from_secs(32);
     let (quiet, read, lists) = {
-        let (written, read) = (writes().len(), own_secret_reads());
+        let (written, read) = (writes().len(), secret_reads());
         tokio::time::sleep(begun).await;
         (
             writes().len() - written,
-            own_secret_reads() - read,
+            secret_reads() - read,
             stage.simulator.journal(),
         )
     };

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::caches::Key;
 use crate::{
+    api::SecretKeyRef,
     cluster::{
         grants::{NewGrant, StoredGrant},
         secrets::Kept,
@@ -28,6 +29,8 @@ pub(super) struct Recall {
     pub(super) kept: Option<Kept>,
     /// What the present client was made from.
     pub(super) source: Option<Source>,
+    /// Where its ready token was read.
+    pub(super) read: Option<Read>,
     /// The account that the present token says it belongs to.
     pub(super) owner: Option<RemoteAccountId>,
     /// The token that the endpoint gave.
@@ -44,6 +47,17 @@ pub(super) struct Recall {
     pub(super) tried: Option<(Instant, Tried)>,
     /// The last `event-at` annotation that was acted on.
     pub(super) event_at: Option<String>,
+}
+
+/// Where a ready token was read, and with what its hash was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Read {
+    pub(super) url: String,
+    pub(super) place: SecretKeyRef,
+    /// Version of the Secret as the watch showed it before; what was read may be newer.
+    pub(super) version: String,
+    /// A hash of nothing: tells the keys apart.
+    pub(super) keys: String,
 }
 
 /// What a client was made from.

@@ -9,7 +9,7 @@ use super::{
     context::Context,
     desk::Desk,
     partners::Login,
-    recall::{Recall, Source},
+    recall::{Read, Recall, Source},
 };
 use crate::{
     api::{SecretKeyRef, WazzupAccount},
@@ -138,13 +138,30 @@ impl Purse<'_> {
         Ok(keys.map(|key| values.remove(key).unwrap_or_default()))
     }
 
+    /// A ready token, read anew only when its Secret, the place in it, the service or the keys are other ones.
     async fn ready(&self, secret: &SecretKeyRef, recall: &mut Recall) -> Result<(), Token> {
+        let (namespace, _) = self.place();
+        let read = self
+            .context
+            .caches
+            .secret_version(&namespace, &secret.name)
+            .map(|version| Read {
+                url: self.account.spec.api_url.clone(),
+                place: secret.clone(),
+                version,
+                keys: self.keys.hash(&[]),
+            });
+        if read.is_some() && recall.read == read && self.desk.standing().client.is_some() {
+            return Ok(());
+        }
+        recall.read = None;
         let [token] = self
             .values(&secret.name, [&secret.key], "the client_access_token")
             .await?;
         let base = self.base()?;
         let hash = self.keys.hash(&[("token", &token)]);
         self.put(recall, base, &token, hash.clone(), hash);
+        recall.read = read;
         Ok(())
     }
 

@@ -54,10 +54,12 @@ pub fn must_look_up_sink(seen: &Seen, wish: &Wish, met: bool) -> bool {
         return false;
     }
     let late = |since: Timestamp| Duration::try_from(seen.now.duration_since(since)).is_ok_and(|late| late >= PROMPT);
+    // A link that cannot be written is lost; it may be asked for while none is given, or once more.
+    let link = seen.memory.link_at.is_none() || seen.object.requests.reinit != seen.memory.handled.reinit || met;
     match (wish.transport.login(), seen.remote_channel()) {
-        // A link that cannot be written is lost, and it comes before its channel.
-        (Login::Iframe, Some(remote)) => remote.status != Some(Status::Active),
-        (Login::Iframe, None) => seen.channel_id().is_none(),
+        (Login::Iframe, Some(remote)) => link && remote.status != Some(Status::Active),
+        // It comes before its channel.
+        (Login::Iframe, None) => link && seen.channel_id().is_none(),
         (Login::Qr, Some(remote)) => match remote.status {
             Some(Status::Active) => false,
             // While it is on its way, it meets a foreign object by itself.

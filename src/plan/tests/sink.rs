@@ -34,6 +34,11 @@ fn a_sink_is_looked_up_where_a_link_or_a_late_qr_could_be_lost() {
     }
     assert!(looks(&known(Transport::Vk, "init", None), false));
     assert!(looks(&fresh(Transport::Vk), false), "its link comes before its channel");
+    let mut given = fresh(Transport::Vk);
+    given.memory.link_at = Some(at(-5));
+    assert!(!looks(&given, false), "no other link is asked for");
+    given.object.requests.reinit = Some("now".into());
+    assert!(looks(&given, false));
     assert!(!looks(&fresh(Transport::Whatsapp), true));
     assert!(!looks(&known(Transport::Telegram, "disabled", None), true));
     let mut going = waiting(Some(-60));

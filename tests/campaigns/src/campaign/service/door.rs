@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{
     io::AsyncReadExt,
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::{JoinHandle, JoinSet},
 };
 
@@ -20,11 +20,17 @@ pub struct Door {
     address: SocketAddr,
     behind: SocketAddr,
     keeper: Mutex<Option<JoinHandle<()>>>,
+    /// Who holds the port while it is shut, without listening: nobody else gets it.
+    holder: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Drop for Door {
     fn drop(&mut self) {
-        self.shut();
+        for task in [&self.keeper, &self.holder] {
+            if let Some(task) = task.lock().unwrap().take() {
+                task.abort();
+            }
+        }
     }
 }
 
@@ -36,6 +42,7 @@ impl Door {
             address: listener.local_addr().unwrap(),
             behind: url.trim_start_matches("http://").parse().unwrap(),
             keeper: Mutex::default(),
+            holder: Mutex::default(),
         };
         door.keep(listener);
         door
@@ -71,10 +78,26 @@ impl Door {
         if let Some(keeper) = self.keeper.lock().unwrap().take() {
             keeper.abort();
         }
+        let address = self.address;
+        let holder = tokio::spawn(async move {
+            loop {
+                let socket = TcpSocket::new_v4().unwrap();
+                socket.set_reuseaddr(true).unwrap();
+                if socket.bind(address).is_ok() {
+                    let _held = socket;
+                    return std::future::pending().await;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        *self.holder.lock().unwrap() = Some(holder);
     }
 
     /// Opens it again.
     pub async fn open(&self) {
+        if let Some(holder) = self.holder.lock().unwrap().take() {
+            holder.abort();
+        }
         loop {
             match TcpListener::bind(self.address).await {
                 Ok(listener) => return self.keep(listener),
