@@ -21,6 +21,8 @@ pub struct Cell {
     pub campaign: &'static str,
     /// What is done, in words that find it again.
     pub name: String,
+    /// Whether nothing else may run beside it: it measures what a machine can do.
+    pub alone: bool,
     run: Run,
 }
 
@@ -33,8 +35,15 @@ impl Cell {
         Self {
             campaign,
             name: name.into(),
+            alone: false,
             run: Box::new(move || Box::pin(run())),
         }
+    }
+
+    /// The same, with nothing beside it.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        Self { alone: true, ..self }
     }
 
     /// Plays it to its end, `patience` at most.

@@ -26,7 +26,7 @@ pub struct Result {
     pub took: Duration,
 }
 
-/// Runs all cells, `at_once` side by side; `tell` gets a line of progress now and then.
+/// Runs all cells, `at_once` side by side, then those that run alone; `tell` gets a line of progress now and then.
 pub async fn run(cells: Vec<Cell>, at_once: usize, tell: impl Fn(&str)) -> Vec<Result> {
     run_keeping(cells, at_once, tell, |_| {}).await
 }
@@ -39,18 +39,9 @@ pub async fn run_keeping(
     keep: impl Fn(&[Result]),
 ) -> Vec<Result> {
     let (all, begun) = (cells.len(), Instant::now());
-    let mut running = stream::iter(cells)
-        .map(|cell| async move {
-            let (campaign, name, begun) = (cell.campaign, cell.name.clone(), Instant::now());
-            let outcome = cell.play(PATIENCE).await;
-            Result {
-                campaign,
-                name,
-                outcome,
-                took: begun.elapsed(),
-            }
-        })
-        .buffer_unordered(at_once);
+    let (alone, beside): (Vec<Cell>, Vec<Cell>) = cells.into_iter().partition(|cell| cell.alone);
+    let beside = stream::iter(beside).map(played).buffer_unordered(at_once);
+    let mut running = std::pin::pin!(beside.chain(stream::iter(alone).then(played)));
     let mut results: Vec<Result> = Vec::with_capacity(all);
     while let Some(result) = running.next().await {
         if let Outcome::Failed(why) = &result.outcome {
@@ -67,6 +58,17 @@ pub async fn run_keeping(
     }
     results.sort_by(|one, other| (one.campaign, &one.name).cmp(&(other.campaign, &other.name)));
     results
+}
+
+async fn played(cell: Cell) -> Result {
+    let (campaign, name, begun) = (cell.campaign, cell.name.clone(), Instant::now());
+    let outcome = cell.play(PATIENCE).await;
+    Result {
+        campaign,
+        name,
+        outcome,
+        took: begun.elapsed(),
+    }
 }
 
 fn count(results: &[Result], of: impl Fn(&Outcome) -> bool) -> usize {
@@ -146,6 +148,21 @@ pub fn assert_passed(results: &[Result], may_skip: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_runs_alone_runs_after_all_others() {
+        let cells = vec![
+            Cell::new("A", "measures", || async { Outcome::Passed }).alone(),
+            Cell::new("A", "waits", || async {
+                tokio::task::yield_now().await;
+                Outcome::Passed
+            }),
+        ];
+        let order = std::sync::Mutex::new(Vec::new());
+        let keep = |results: &[Result]| order.lock().unwrap().push(results.last().unwrap().name.clone());
+        run_keeping(cells, 2, |_| {}, keep).await;
+        assert_eq!(*order.lock().unwrap(), ["waits", "measures"]);
+    }
 
     #[tokio::test]
     async fn a_panic_is_a_failure_and_a_skipped_cell_is_no_success() {

@@ -139,7 +139,11 @@ fn change(life: &Life, chance: &mut Chance) {
 
 async fn storm(ground: &Ground, mut chance: Chance, lasts: Duration) -> Outcome {
     let crowd = Crowd::of(chance.between(OBJECTS.0, OBJECTS.1), &mut chance);
-    let life = Life::begin(ground, "storm", Setting::default()).await;
+    let setting = Setting {
+        patience: PATIENCE,
+        ..Setting::default()
+    };
+    let life = Life::begin(ground, "storm", setting).await;
     life.account().await;
     life.start();
     let begun = Instant::now();

@@ -285,7 +285,7 @@ async fn cardinality(ground: Ground, flood: Flood) -> Outcome {
 pub fn cells(ground: Ground, scale: Scale) -> Vec<Cell> {
     let flood = Flood::of(scale);
     let (one, two, three, four) = (ground.clone(), ground.clone(), ground.clone(), ground);
-    vec![
+    let cells = vec![
         Cell::new("C8", "objects with bad credentials", move || {
             bad_credentials(one, flood)
         }),
@@ -296,5 +296,6 @@ pub fn cells(ground: Ground, scale: Scale) -> Vec<Cell> {
             move || large_objects(three, flood),
         ),
         Cell::new("C8", "names meant to blow up metrics", move || cardinality(four, flood)),
-    ]
+    ];
+    cells.into_iter().map(Cell::alone).collect()
 }

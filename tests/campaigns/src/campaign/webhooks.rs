@@ -422,9 +422,10 @@ pub async fn cells(ground: Ground, scale: Scale, seed: u64) -> Vec<Cell> {
         move || async move { every_order(&one, one_in).await },
     ));
     let name = format!("a flood of {rate} events a second for {lasts} s");
-    cells.push(Cell::new("C4", name, move || async move {
+    let flood = Cell::new("C4", name, move || async move {
         flood::flood(&ground, rate, Duration::from_secs(lasts)).await
-    }));
+    });
+    cells.push(flood.alone());
     cells
 }
 
