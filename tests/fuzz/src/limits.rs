@@ -10,12 +10,8 @@ use wazzup_operator::clock;
 
 use crate::{ALLOCATOR, Target};
 
-/// So long may one input keep a processor. Code without optimization gets more, and code that counts its branches.
-pub const LONGEST: Duration = Duration::from_millis(if cfg!(debug_assertions) || cfg!(feature = "libfuzzer") {
-    2_000
-} else {
-    100
-});
+/// So long may one input keep a processor. Code without optimization gets more.
+pub const LONGEST: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2_000 } else { 100 });
 /// So many bytes may be allocated at once for one input, the input itself aside.
 pub const LARGEST: usize = 16 << 20;
 /// A slow input is tried again so often: only what is slow each time is slow.
