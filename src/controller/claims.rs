@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -11,6 +12,7 @@ use kube::ResourceExt;
 use super::caches::{Key, account_of, key_of};
 use crate::{
     api::{Transport, WazzupChannel, names},
+    clock,
     cluster::memory,
     model::ChannelId,
     plan::Claim,
@@ -34,8 +36,18 @@ pub(super) struct Claims(Mutex<Table>);
 struct Table {
     entries: HashMap<String, Entry>,
     by_id: HashMap<ChannelId, Vec<String>>,
+    /// Since when this process has known of an object's open intent, by uid: its nonce and the time.
+    watched: HashMap<String, (String, Instant)>,
     /// Objects that this process has let go, by uid, until the watch shows that they are gone.
     released: HashSet<String>,
+}
+
+/// In which account, of which transport, and which of the object's it is.
+#[derive(Clone, PartialEq)]
+struct OpenIntent {
+    account: Key,
+    transport: Transport,
+    nonce: String,
 }
 
 #[derive(Clone, PartialEq)]
@@ -46,8 +58,8 @@ struct Entry {
     in_status: bool,
     /// Claimed by this process before the watch could show it.
     local: bool,
-    /// An unresolved create: in which account, of which transport.
-    intent: Option<(Key, Transport)>,
+    /// An unresolved create.
+    intent: Option<OpenIntent>,
     /// Its intent was written by this process before the watch could show it.
     local_intent: bool,
     /// A create without a clear answer: newcomers of this account matter.
@@ -131,6 +143,7 @@ impl Claims {
         let uid = channel.uid()?;
         let mut table = self.table();
         table.released.remove(&uid);
+        table.watched.remove(&uid);
         table.drop_entry(&uid)
     }
 
@@ -186,18 +199,28 @@ impl Claims {
             let others = table.entries.iter().filter(|(other, _)| *other != uid);
             let intents = others.filter_map(|(_, entry)| entry.intent.clone());
             intents
-                .filter(|(_, of)| *of == transport)
-                .map(|(account, _)| account)
+                .filter(|intent| intent.transport == transport)
+                .map(|intent| intent.account)
                 .collect()
         };
         open.iter().filter(|account| in_account(account)).count()
+    }
+
+    /// How long this process has known of an object's open intent; not at all is no time.
+    pub(super) fn intent_watched(&self, uid: &str, nonce: &str) -> Duration {
+        let table = self.table();
+        let known = table.watched.get(uid).filter(|(known, _)| known == nonce);
+        known.map_or(Duration::ZERO, |(_, since)| {
+            clock::instant().saturating_duration_since(*since)
+        })
     }
 
     /// Objects with an unresolved or repeated create in an account.
     pub(super) fn unresolved(&self, account: &Key) -> Vec<Key> {
         let table = self.table();
         let open = table.entries.values().filter(|entry| {
-            entry.intent.as_ref().is_some_and(|(key, _)| key == account) || entry.repeated.as_ref() == Some(account)
+            entry.intent.as_ref().is_some_and(|intent| intent.account == *account)
+                || entry.repeated.as_ref() == Some(account)
         });
         open.map(|entry| entry.key.clone()).collect()
     }
@@ -211,6 +234,17 @@ impl Table {
             self.drop_entry(uid);
             if let Some(id) = &entry.id {
                 self.by_id.entry(id.clone()).or_default().push(uid.to_owned());
+            }
+        }
+        match &entry.intent {
+            Some(intent) if self.watched.get(uid).is_some_and(|(nonce, _)| *nonce == intent.nonce) => {}
+            Some(intent) => {
+                self.watched
+                    .insert(uid.to_owned(), (intent.nonce.clone(), clock::instant()));
+            }
+            // An id that could not be stored brings the intent back: it is then waited for anew.
+            None => {
+                self.watched.remove(uid);
             }
         }
         self.entries.insert(uid.to_owned(), entry);
@@ -274,9 +308,11 @@ fn entry(channel: &WazzupChannel, uid: &str) -> Entry {
         in_status: in_status.is_some(),
         local: false,
         local_intent: false,
-        intent: intent
-            .filter(|_| id.is_none())
-            .map(|_| (account_of(channel), channel.spec.transport)),
+        intent: intent.filter(|_| id.is_none()).map(|intent| OpenIntent {
+            account: account_of(channel),
+            transport: channel.spec.transport,
+            nonce: intent.nonce,
+        }),
         id,
     }
 }

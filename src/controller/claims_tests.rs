@@ -103,18 +103,50 @@ fn who_comes_after_a_holder_that_went_is_named_so_that_it_can_be_woken() {
     assert_eq!(claims.remove(&holder), Some(young));
 }
 
+fn intent(nonce: &str) -> plan::Intent {
+    plan::Intent {
+        at: Timestamp::UNIX_EPOCH,
+        nonce: nonce.into(),
+        baseline: Vec::new(),
+        baseline_cut: false,
+    }
+}
+
+#[test]
+fn an_intent_is_watched_from_when_it_was_first_known_until_it_is_another_one() {
+    let claims = Claims::default();
+    let open = |nonce: &str| {
+        let mut object = channel("a", "2026-01-01T00:00:00Z", None, None);
+        let text = memory::write_intent(&intent(nonce), "a").unwrap();
+        object.annotations_mut().insert(names::CREATE_INTENT.to_owned(), text);
+        object
+    };
+    let since = |nonce: &str| {
+        let known = claims.table().watched.get("a").cloned();
+        known.filter(|(known, _)| known == nonce).map(|(_, since)| since)
+    };
+    assert_eq!(claims.intent_watched("a", "one"), Duration::ZERO);
+    claims.written(&open("one"));
+    let first = since("one");
+    assert!(first.is_some());
+    claims.update(&open("one"));
+    assert_eq!(since("one"), first, "the watch tells nothing new");
+    assert_eq!(claims.intent_watched("a", "two"), Duration::ZERO);
+    claims.update(&open("two"));
+    assert!(since("one").is_none() && since("two") > first);
+    claims.take(&open("two"), &id("x"));
+    assert_eq!(since("two"), None, "its channel was found");
+    claims.update(&open("two"));
+    claims.remove(&open("two"));
+    assert!(claims.table().watched.is_empty());
+}
+
 #[test]
 fn an_intent_counts_from_the_moment_it_is_written_until_it_is_known_to_be_gone() {
     let claims = Claims::default();
     let before = channel("a", "2026-01-01T00:00:00Z", None, None);
-    let intent = plan::Intent {
-        at: Timestamp::UNIX_EPOCH,
-        nonce: "n".into(),
-        baseline: Vec::new(),
-        baseline_cut: false,
-    };
     let mut after = before.clone();
-    let text = memory::write_intent(&intent, "a").unwrap();
+    let text = memory::write_intent(&intent("n"), "a").unwrap();
     after.annotations_mut().insert(names::CREATE_INTENT.to_owned(), text);
     let open = || claims.other_intents(Transport::Telegram, "b", |_| true);
     claims.update(&before);

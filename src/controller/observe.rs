@@ -54,6 +54,7 @@ pub(super) async fn observe(context: &Context, channel: &WazzupChannel, carried:
     let mut seen = Seen {
         now: clock::now(),
         nonce: secrets::hex(&secrets::random::<8>()),
+        intent_watched: Duration::ZERO,
         timing: context.timing,
         object: object(context, channel, &account).await,
         wish,
@@ -66,6 +67,9 @@ pub(super) async fn observe(context: &Context, channel: &WazzupChannel, carried:
         sink: context.caches.sink(channel),
     };
     let uid = channel.uid().unwrap_or_default();
+    if let Some(intent) = &seen.object.intent {
+        seen.intent_watched = context.claims.intent_watched(&uid, &intent.nonce);
+    }
     if let Some(id) = seen.channel_id() {
         seen.claim = context.claims.held_by(id, &uid);
     }

@@ -1,5 +1,7 @@
 //! Creating without duplicates: an intent before every create, and what becomes of one whose answer is unknown.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{
@@ -243,7 +245,7 @@ fn adopt(seen: &Seen, wish: &Wish, intent: &Intent, id: ChannelId) -> Plan {
     if !watched {
         memory.repeated = Some(twins::repeated(seen, intent, &[]));
         let verdict = Verdict::Waiting(Progress::Connecting, "a channel was found".to_owned());
-        return Plan::say(memory, verdict, Wake::LookAfter(std::time::Duration::ZERO));
+        return Plan::say(memory, verdict, Wake::LookAfter(Duration::ZERO));
     }
     memory.channel_id = Some(id.clone());
     memory.missing_since = None;
@@ -253,7 +255,7 @@ fn adopt(seen: &Seen, wish: &Wish, intent: &Intent, id: ChannelId) -> Plan {
         call: None,
         sink: SinkOrder::Keep,
         verdict: Verdict::Waiting(Progress::Connecting, "the channel was found".to_owned()),
-        wake: Wake::LookAfter(std::time::Duration::ZERO),
+        wake: Wake::LookAfter(Duration::ZERO),
     }
 }
 
@@ -317,6 +319,15 @@ pub(super) fn found(wish: &Wish, look: &Look, intent: &Intent, newcomers: &[&Rem
     }
 }
 
+/// What is left of the time in which an unclear create may still make something. It is counted from when this process knew of
+/// the intent first: the time in it is of another machine's clock, or of this one's before it was set. An age that no skew
+/// explains is believed too, so that processes which never live for long get there.
+pub(super) fn grace_left(seen: &Seen, intent: &Intent) -> Duration {
+    let grace = seen.timing.create_grace;
+    let written = remaining(intent.at, grace.saturating_add(seen.timing.clock_skew), seen.now);
+    grace.saturating_sub(seen.intent_watched).min(written)
+}
+
 /// Whether a list without newcomers proves that a create made nothing.
 pub(super) enum Absence {
     /// Yes.
@@ -328,7 +339,7 @@ pub(super) enum Absence {
 /// Two healthy lists after the grace period.
 pub(super) fn absence(seen: &Seen, look: &Look, intent: &Intent) -> Absence {
     let mut memory = seen.memory.clone();
-    let grace = remaining(intent.at, seen.timing.create_grace, seen.now);
+    let grace = grace_left(seen, intent);
     if !grace.is_zero() || !look.complete {
         memory.missing_since = None;
         return Absence::Open {
@@ -364,9 +375,9 @@ pub(super) fn requested(asked: Option<&String>, handled: Option<&String>) -> boo
 }
 
 /// What is left of a pause that began at `since`. A clock that went back leaves the whole pause, never more.
-pub(super) fn remaining(since: Timestamp, pause: std::time::Duration, now: Timestamp) -> std::time::Duration {
+pub(super) fn remaining(since: Timestamp, pause: Duration, now: Timestamp) -> Duration {
     let passed = now.duration_since(since);
-    match std::time::Duration::try_from(passed) {
+    match Duration::try_from(passed) {
         Ok(passed) => pause.saturating_sub(passed),
         Err(_) => pause,
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Account, AccountTrouble, Call, Claim, DeletionPolicy, Kind, Look, Management, Need, Note, Plan, Progress, Remote,
     Seen, SinkOrder, Stall, Verdict, Wake, Wish,
-    create::{Absence, Found, absence, found, newcomers, remaining, requested},
+    create::{Absence, Found, absence, found, grace_left, newcomers, remaining, requested},
     memory::RefusedCall,
     words,
 };
@@ -213,8 +213,7 @@ fn nothing_found(seen: &Seen, wish: &Wish, look: &Look, intent: &super::Intent) 
 
 /// A link makes nothing by itself; any other create may still make something until then.
 fn grace_is_over(seen: &Seen, wish: &Wish, intent: &super::Intent) -> bool {
-    matches!(wish.transport.login(), Login::Iframe)
-        || remaining(intent.at, seen.timing.create_grace, seen.now).is_zero()
+    matches!(wish.transport.login(), Login::Iframe) || grace_left(seen, intent).is_zero()
 }
 
 fn watch(seen: &Seen, look: &Look, intent: &super::Intent) -> Plan {

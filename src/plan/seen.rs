@@ -1,5 +1,7 @@
 //! Everything that a pass over a channel can know, not knowing included.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{Memory, Timing};
@@ -12,6 +14,8 @@ pub struct Seen {
     pub now: Timestamp,
     /// A random word for a new create intent.
     pub nonce: String,
+    /// How long this process has known of the open create intent, by a clock that nobody sets; zero without one.
+    pub intent_watched: Duration,
     /// The pauses and limits in force.
     pub timing: Timing,
     /// The object's metadata.

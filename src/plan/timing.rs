@@ -8,6 +8,8 @@ pub struct Timing {
     /// How long after an unclear create a look still proves nothing: the create's own deadline, the lease, and a minute
     /// for a service that commits late.
     pub create_grace: Duration,
+    /// How far the clocks of two machines, or of one before and after it was set, may be apart.
+    pub clock_skew: Duration,
     /// How far apart the two looks are that must agree before a loss, or an absence, is believed.
     pub second_look: Duration,
     /// How long a QR may fail to arrive before its event counts as lost.
@@ -26,6 +28,7 @@ impl Timing {
     /// The product's values.
     pub const DEFAULT: Self = Self {
         create_grace: Duration::from_secs(25 + 30 + 60),
+        clock_skew: Duration::from_secs(600),
         second_look: Duration::from_secs(10),
         qr_patience: Duration::from_secs(120),
         fresh_qr: [

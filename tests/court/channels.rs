@@ -21,6 +21,7 @@ fn seen(transport: Transport, status: &str, reason: Option<&str>) -> Seen {
     Seen {
         now: at(),
         nonce: "nonce".into(),
+        intent_watched: std::time::Duration::ZERO,
         timing: Timing::DEFAULT,
         object: Object {
             namespace: "shops".into(),

@@ -67,6 +67,7 @@ fn seen(channel: &api::WazzupChannel, status: &str, reason: Option<&str>) -> See
     Seen {
         now: now(),
         nonce: "nonce".to_owned(),
+        intent_watched: Duration::ZERO,
         timing: Timing::DEFAULT,
         object: Object {
             namespace: NAMESPACE.to_owned(),

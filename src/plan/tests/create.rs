@@ -1,5 +1,7 @@
 //! Creating without duplicates.
 
+use std::time::Duration;
+
 use super::super::{
     Account, AccountTrouble, Call, Claim, Look, Management, Need, Note, Refusal, RefusedCall, Remote, Repeated, Sink,
     Supply, Verdict, Webhooks,
@@ -193,6 +195,32 @@ fn an_unclear_create_is_made_again_only_after_the_grace_and_two_healthy_lists() 
         gist(&planned(&back)),
         "Creating",
         "a clock that went back proves nothing"
+    );
+}
+
+#[test]
+fn the_grace_is_measured_by_who_waits_and_not_by_the_clock_that_wrote_the_intent() {
+    let of = |written: i64, watched: u64| {
+        let mut seen = settled(Transport::Telegram);
+        seen.object.intent.as_mut().unwrap().at = at(-written);
+        seen.intent_watched = Duration::from_secs(watched);
+        let alive = gist(&planned(&seen));
+        seen.object.deleting = true;
+        (alive, gist(&planned(&seen)))
+    };
+    let (waits, goes) = (
+        ("Creating".to_owned(), "Deleting".to_owned()),
+        ("intent, create alone, Creating".to_owned(), "release, Gone".to_owned()),
+    );
+    assert_eq!(of(300, 20), waits, "a successor whose clock is five minutes ahead");
+    assert_eq!(of(300, 114), waits);
+    assert_eq!(of(300, 115), goes);
+    assert_eq!(of(-300, 115), goes, "one whose clock is behind waits no longer");
+    assert_eq!(of(714, 0), waits);
+    assert_eq!(
+        of(715, 0),
+        goes,
+        "older than any skew: processes that die young get there, too"
     );
 }
 

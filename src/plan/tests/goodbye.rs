@@ -1,5 +1,7 @@
 //! Letting a channel go.
 
+use std::time::Duration;
+
 use super::super::{
     Account, AccountTrouble, Claim, DeletionPolicy, Kind, Management, Refusal, RefusedCall, Remote, Seen, Supply,
     Webhooks,
@@ -163,7 +165,10 @@ fn what_an_unclear_create_may_have_made_is_searched_before_the_object_goes() {
         "Deleting",
         "another may still come, and nobody would be left to tell"
     );
-    let late = with(found, |seen| seen.now = at(200));
+    let late = with(found, |seen| {
+        seen.now = at(200);
+        seen.intent_watched = Duration::from_secs(200);
+    });
     assert_eq!(gist(&planned(&late)), "record new, Deleting");
     let hidden = with(young.clone(), |seen| {
         seen.remote = Remote::Hidden {

@@ -65,6 +65,7 @@ pub(super) fn fresh(transport: Transport) -> Seen {
     Seen {
         now: at(0),
         nonce: "nonce".into(),
+        intent_watched: Duration::ZERO,
         timing: Timing::DEFAULT,
         object: Object {
             namespace: "shops".into(),
@@ -119,6 +120,7 @@ pub(super) fn known(transport: Transport, status: &str, reason: Option<&str>) ->
 pub(super) fn unclear(transport: Transport, age: i64) -> Seen {
     let mut seen = fresh(transport);
     seen.object.finalizer = true;
+    seen.intent_watched = Duration::from_secs(age.unsigned_abs());
     seen.object.intent = Some(Intent {
         at: at(-age),
         nonce: "before".into(),
@@ -254,6 +256,7 @@ pub(super) fn written(mut seen: Seen, plan: &Plan) -> Seen {
 /// Later.
 pub(super) fn after(mut seen: Seen, pause: Duration) -> Seen {
     seen.now = seen.now.checked_add(pause).unwrap();
+    seen.intent_watched += pause;
     seen
 }
 

@@ -1,5 +1,7 @@
 //! What a pass has seen, in numbers and as the planner is shown it.
 
+use std::time::Duration;
+
 use wazzup_operator::{
     model::{Fault, Login, Reason, RemoteChannel, Status, Transport},
     plan::{
@@ -67,6 +69,7 @@ pub(crate) struct Key {
 /// The product's pauses in steps of time: the grace is two looks long, as it is longer than a look in truth.
 const TIMING: Timing = Timing {
     create_grace: steps(GRACE as u64),
+    clock_skew: steps(60),
     second_look: steps(1),
     qr_patience: steps(60),
     fresh_qr: [steps(1), steps(1), steps(2)],
@@ -182,6 +185,10 @@ pub(crate) fn seen(pool: &Pool, key: &Key, transport: Transport) -> Seen {
     Seen {
         now: time(key.clock),
         nonce: "nonce".to_owned(),
+        // Known to each replica from when it was written; one that learned of it later waits longer.
+        intent_watched: (value.intent.as_ref()).map_or(Duration::ZERO, |intent| {
+            Duration::try_from(time(key.clock).duration_since(intent.at)).unwrap_or_default()
+        }),
         timing: TIMING,
         object: Object {
             namespace: "shops".to_owned(),

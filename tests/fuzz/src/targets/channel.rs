@@ -3,6 +3,8 @@
 //! An input is a JSON document: `channel` is the object, `list` the body of a list's answer (a text: it failed), `byId`
 //! the body of a look by id, `answer` what a call gets (`[status, body]`), `other` the small circumstances.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use kube::ResourceExt;
 use serde_json::Value;
@@ -147,6 +149,7 @@ fn seen(document: &Value, object: &WazzupChannel) -> Seen {
     let mut seen = Seen {
         now: Timestamp::from_second(seconds).unwrap_or_default(),
         nonce: "nonce".to_owned(),
+        intent_watched: Duration::ZERO,
         timing: Timing::DEFAULT,
         object: Object {
             namespace: object.namespace().unwrap_or_default(),
