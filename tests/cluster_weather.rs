@@ -1,6 +1,6 @@
 //! A part of six campaigns: what the API server can answer, how watches are harmed, what comes and goes at the worst time,
-//! rows of kills, wrong clocks, and all of it by chance. Which cells are played is drawn by a seed, which is printed; `make campaigns`
-//! plays all.
+//! rows of kills, wrong clocks, and all of it by chance. Which cells are played is drawn by a seed, which is printed;
+//! `make campaigns` plays all.
 
 #![allow(clippy::print_stderr, missing_docs, reason = "tests")]
 

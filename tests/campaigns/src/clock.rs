@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 const SOURCE: &str = include_str!("clock.c");
 /// What an offset may be off by: a line is written a moment after its time was taken, on a loaded machine a long one.
 const ABOUT: SignedDuration = SignedDuration::from_secs(5);
-/// Longer than a running operator goes without a line in its log.
+/// Longer than an operator takes to say that it ends.
 const NEXT_LINE: Duration = Duration::from_secs(60);
 
 /// How wrong a clock is.
@@ -90,6 +90,13 @@ impl Clock {
     fn ahead_at(&self, skew: Skew, at: Timestamp) -> SignedDuration {
         let run = at.duration_since(self.since).as_millis() * i128::from(skew.per_mille) / 1_000;
         SignedDuration::from_secs(skew.seconds) + SignedDuration::from_millis(i64::try_from(run).unwrap())
+    }
+
+    /// Waits until a clock with this skew can be told from a true one.
+    pub async fn until_told(&self, skew: Skew) {
+        while skew != Skew::TRUE && self.ahead_at(skew, Timestamp::now()).abs() <= ABOUT * 2 {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
     }
 
     /// Waits for a line of a log that was written by a clock as wrong as this, and wrong enough to be told from a true one;

@@ -11,6 +11,7 @@ use std::{
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::{
     Scale, crash,
@@ -270,9 +271,46 @@ async fn late_for_itself(ground: Ground, when: When) -> Outcome {
     met(&life, 0, ahead).await
 }
 
+/// A QR ran out and was taken away; the fresh one is shown to whoever is to scan it.
+async fn fresh_qr_is_shown(ground: Ground, skew: Skew) -> Outcome {
+    let setting = Setting {
+        clocks: vec![skew],
+        ..Setting::default()
+    };
+    let life = Life::begin(&ground, "fresh", setting).await;
+    life.start();
+    life.account().await;
+    life.until_subscribed().await;
+    life.channel(NAME, json!({"transport": "whatsapp"})).await;
+    until_shown(&life, true).await;
+    oracle::assert_one_channel_each(&life).await;
+    let id = life.status(NAME).await.channel_id.unwrap_or_default();
+    life.simulator
+        .with(|world, now| world.set_status(&id, "disabled", Some("qridle"), now))
+        .unwrap();
+    until_shown(&life, false).await;
+    until_shown(&life, true).await;
+    oracle::assert_sound(&life);
+    met(&life, 0, skew).await
+}
+
+/// Waits until a QR is shown, or none.
+async fn until_shown(life: &Life, shown: bool) {
+    life.wait(if shown { "a QR" } else { "no QR" }, || async {
+        let found = life.config_maps().get_opt("shop-qr").await;
+        let data = found.map_err(|error| error.to_string())?.and_then(|map| map.data);
+        if data.is_some_and(|data| data.contains_key("qr")) == shown {
+            Ok(())
+        } else {
+            Err(format!("{:?}", life.status(NAME).await))
+        }
+    })
+    .await;
+}
+
 type Story = fn(Ground) -> BoxFuture<'static, Outcome>;
 
-/// Every story of a late commit; those that are marked are played in every test.
+/// Every story; those that are marked are played in every test.
 const STORIES: &[(&str, bool, Story)] = &[
     (
         "a create is committed late, the successor's clock is ahead",
@@ -294,6 +332,18 @@ const STORIES: &[(&str, bool, Story)] = &[
         false,
         |ground| Box::pin(late_for_itself(ground, When::Looked)),
     ),
+    ("a QR ran out, the clock is ahead", false, |ground| {
+        Box::pin(fresh_qr_is_shown(ground, Skew::ahead(FIVE_MINUTES)))
+    }),
+    ("a QR ran out, the clock is behind", false, |ground| {
+        Box::pin(fresh_qr_is_shown(ground, Skew::ahead(-behind(Flow::QrIdle))))
+    }),
+    ("a QR ran out, the clock is twice as fast", false, |ground| {
+        Box::pin(fresh_qr_is_shown(ground, Skew::twice_as_fast()))
+    }),
+    ("a QR ran out, the clock is true", false, |ground| {
+        Box::pin(fresh_qr_is_shown(ground, Skew::TRUE))
+    }),
 ];
 
 /// The cells of the campaign.
