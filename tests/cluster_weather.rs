@@ -1,6 +1,6 @@
-//! A part of five campaigns: what the API server can answer, how watches are harmed, what comes and goes at the worst time,
-//! rows of kills, and all of it by chance. Which cells are played is drawn by a seed, which is printed; `make campaigns`
-//! plays all.
+//! A part of six campaigns: what the API server can answer, how watches are harmed, what comes and goes at the worst time,
+//! rows of kills, wrong clocks, and all of it by chance. Which cells are played is drawn by a seed, which is printed;
+//! `make campaigns` plays all.
 
 #![allow(clippy::print_stderr, missing_docs, reason = "tests")]
 
@@ -27,6 +27,7 @@ async fn whatever_the_api_server_answers_and_its_watches_tell_each_object_has_on
     cells.extend(campaign::watches::cells(&ground, Scale::Test, seed));
     cells.extend(campaign::lifecycle::cells(&ground, Scale::Test, seed));
     cells.extend(campaign::many::cells(&ground, Scale::Test, seed));
+    cells.extend(campaign::clocks::cells(&ground, Scale::Test, seed));
     cells.extend(campaign::storm::cells(&ground, Scale::Test, seed));
     let results = runner::run(cells, AT_ONCE, |line| eprintln!("{line}")).await;
     runner::assert_passed(&results, MAY_SKIP);

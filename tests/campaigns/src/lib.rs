@@ -2,7 +2,7 @@
 //!
 //! `ground` is a control plane with the CRDs; `life` one namespace with a service, the proxies and one or more replicas;
 //! `front` is the address of all replicas; `proxy` records every message and does to it what a rule says; `operator` is a
-//! process that can be killed or stopped; `flow` plays what people do with one object and `crowd` with many; `oracle`
+//! process that can be killed or stopped; `clock` is what it takes for the time of day; `flow` plays what people do with one object and `crowd` with many; `oracle`
 //! judges what is left, and `secrecy` searches it for secrets whenever a life ends; `cell` is one run with a verdict, `runner` runs many of them
 //! and prints the table; `campaign` has one file for each campaign. Must never be linked into the operator.
 
@@ -29,6 +29,7 @@
 pub mod campaign;
 pub mod cell;
 pub mod chance;
+pub mod clock;
 pub mod crowd;
 pub mod flow;
 pub mod front;
@@ -39,10 +40,12 @@ pub mod operator;
 pub mod oracle;
 pub mod proxy;
 pub mod runner;
+mod seat;
 pub mod secrecy;
 
 pub use cell::{Cell, Outcome};
 pub use chance::Chance;
+pub use clock::Skew;
 pub use flow::Flow;
 pub use front::Front;
 pub use ground::Ground;

@@ -18,8 +18,10 @@ use wazzup_simulator::{Dialect, Options, Simulator, Timings, world::Channel};
 
 use crate::{
     Front, Ground, Wire,
+    clock::{Clock, Skew},
     grants::{grant, grant_everywhere},
     operator::Replica,
+    seat::{Seat, free_port, front_of, kubeconfig_text},
     secrecy,
 };
 
@@ -53,6 +55,8 @@ pub struct Setting {
     pub cluster_rights: bool,
     /// Hosts besides the service's that the operator may ask, joined by commas.
     pub more_hosts: String,
+    /// How wrong each replica's clock is; those without an entry run by the machine's, and it cannot be moved.
+    pub clocks: Vec<Skew>,
 }
 
 impl Default for Setting {
@@ -72,18 +76,9 @@ impl Default for Setting {
             patience: PATIENCE,
             cluster_rights: false,
             more_hosts: String::new(),
+            clocks: Vec::new(),
         }
     }
-}
-
-/// What one replica is started with.
-struct Seat {
-    kubeconfig: PathBuf,
-    webhook_port: u16,
-    metrics_port: u16,
-    log: PathBuf,
-    /// Whether it is left as it is when it has ended.
-    retired: std::sync::atomic::AtomicBool,
 }
 
 /// One life. Its operators end with it.
@@ -141,20 +136,6 @@ impl Drop for Life {
     }
 }
 
-/// A free port below those that the system gives to outgoing connections: one of them could take it while the operator
-/// is down between two starts.
-fn free_port() -> u16 {
-    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-    let first = std::process::id().wrapping_mul(97);
-    loop {
-        let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let port = 10_000 + u16::try_from(first.wrapping_add(next) % 20_000).unwrap_or(0);
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
-
 impl Life {
     /// A namespace, a service with an account, the proxies; no replica runs yet.
     pub async fn begin(ground: &Ground, name: &str, setting: Setting) -> Self {
@@ -191,6 +172,10 @@ impl Life {
                 webhook_port: free_port(),
                 metrics_port: free_port(),
                 log: plane.folder().join(format!("{namespace}-{number}.log")),
+                clock: setting
+                    .clocks
+                    .get(number)
+                    .map(|skew| Clock::new(plane.folder(), &format!("{namespace}-{number}"), *skew)),
                 retired: std::sync::atomic::AtomicBool::new(false),
             });
         }
@@ -241,6 +226,9 @@ impl Life {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
+        if let Some(clock) = &seat.clock {
+            clock.wear(&mut command);
+        }
         self.wire.starting();
         self.wire.replicas()[number].start(command);
         self.starts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -267,6 +255,21 @@ impl Life {
     pub fn retire(&self, number: usize, retired: bool) {
         let flag = &self.seats[number].retired;
         flag.store(retired, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// The clock of a replica whose setting has one, to be moved while it runs.
+    pub fn clock(&self, replica: usize) -> &Clock {
+        self.seats[replica].clock.as_ref().unwrap()
+    }
+
+    /// Whether a replica's process runs by a clock as wrong as this: one that has nothing to do says nothing, so it is asked
+    /// to end, which it says with the time.
+    pub async fn clock_met(&self, replica: usize, skew: Skew) -> Result<(), String> {
+        self.clock(replica).until_told(skew).await;
+        self.tend();
+        self.retire(replica, true);
+        self.wire.replicas()[replica].terminate();
+        self.clock(replica).met(skew, &self.seats[replica].log).await
     }
 
     /// What stands before several replicas.
@@ -491,23 +494,4 @@ async fn made<T>(create: impl Future<Output = Result<T, kube::Error>>) -> Result
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// Several replicas are reached at one address, a single one at its own.
-async fn front_of(seats: &[Seat]) -> Option<Front> {
-    if seats.len() < 2 {
-        return None;
-    }
-    let urls = seats
-        .iter()
-        .map(|seat| format!("http://127.0.0.1:{}", seat.webhook_port));
-    Some(Front::before(urls.collect()).await)
-}
-
-/// A kubeconfig that leads to a proxy, which knows the token.
-fn kubeconfig_text(url: &str, namespace: &str) -> String {
-    format!(
-        "apiVersion: v1\nkind: Config\ncurrent-context: proxy\nclusters: [{{name: proxy, cluster: {{server: \"{url}\"}}}}]\n\
-         contexts: [{{name: proxy, context: {{cluster: proxy, user: proxy, namespace: {namespace}}}}}]\nusers: [{{name: proxy, user: {{}}}}]\n"
-    )
 }

@@ -1,5 +1,6 @@
 //! One file for each campaign: each makes the cells that it is asked for. `ALL` is the list that `make campaigns` runs.
 
+pub mod clocks;
 pub mod crash;
 pub mod kubernetes;
 pub mod leadership;
@@ -70,6 +71,11 @@ pub const ALL: &[(&str, &str, Make)] = &[
         "C6s",
         "two replicas: the leader is cut off, loses its lease, is replaced; events reach the other one",
         |ground, scale, _| Box::pin(async move { replicas_stories::cells(&ground, scale) }),
+    ),
+    (
+        "C6c",
+        "the operator's clock is ahead, behind, jumps or runs at twice the speed in each flow",
+        |ground, scale, seed| Box::pin(std::future::ready(clocks::cells(&ground, scale, seed))),
     ),
     (
         "C5",

@@ -74,6 +74,8 @@ impl Shelf {
 pub enum Fault {
     /// It arrives late.
     Delay(Duration),
+    /// It takes effect late, even where its sender is gone by then: a service that commits late.
+    Late(Duration),
     /// It takes effect at once, its answer comes late.
     DelayAnswer(Duration),
     /// It never arrives, and the connection stays open for so long.
@@ -114,6 +116,7 @@ impl std::fmt::Debug for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Delay(time) => write!(f, "Delay({time:?})"),
+            Self::Late(time) => write!(f, "Late({time:?})"),
             Self::DelayAnswer(time) => write!(f, "DelayAnswer({time:?})"),
             Self::Stall(time) => write!(f, "Stall({time:?})"),
             Self::StallAnswer(time) => write!(f, "StallAnswer({time:?})"),

@@ -174,6 +174,14 @@ async fn meet(
             tokio::time::sleep(*time).await;
             ask().await.map(flowing)
         }
+        Fault::Late(time) => {
+            let (time, wire, behind, asked) = (*time, wire.clone(), behind.clone(), asked.clone());
+            let landing = tokio::spawn(async move {
+                tokio::time::sleep(time).await;
+                landed(&wire, &behind, &asked).await
+            });
+            landing.await.ok().flatten().ok_or(Closed).map(flowing)
+        }
         Fault::DelayAnswer(time) => {
             let answer = ask().await?;
             tokio::time::sleep(*time).await;
