@@ -134,7 +134,9 @@ async fn write_note(
         Ok(written) => written,
         Err(error) => {
             if taken == Take::New {
-                context.claims.let_go(object);
+                for waiting in context.claims.let_go(object) {
+                    context.channels.wake(&waiting);
+                }
             }
             return Err(error.into());
         }

@@ -129,13 +129,15 @@ impl Claims {
         if known { Take::Known } else { Take::New }
     }
 
-    /// Takes over what an object says of itself, and nothing that was claimed for it beyond that.
-    pub(super) fn let_go(&self, channel: &WazzupChannel) {
-        let Some(uid) = channel.uid() else { return };
+    /// Takes over what an object says of itself, and nothing that was claimed for it beyond that. Returns who searches in its
+    /// account: what is free again was hidden from them, and no list will tell them of it.
+    pub(super) fn let_go(&self, channel: &WazzupChannel) -> Vec<Key> {
+        let Some(uid) = channel.uid() else { return Vec::new() };
         let entry = entry(channel, &uid);
         let mut table = self.table();
         let local_intent = entry.intent.is_some() && table.has_local_intent(&uid);
         table.put(&uid, Entry { local_intent, ..entry });
+        table.unresolved(&account_of(channel))
     }
 
     /// Forgets an object. Returns the one that holds its channel from now on.
@@ -217,12 +219,7 @@ impl Claims {
 
     /// Objects with an unresolved or repeated create in an account.
     pub(super) fn unresolved(&self, account: &Key) -> Vec<Key> {
-        let table = self.table();
-        let open = table.entries.values().filter(|entry| {
-            entry.intent.as_ref().is_some_and(|intent| intent.account == *account)
-                || entry.repeated.as_ref() == Some(account)
-        });
-        open.map(|entry| entry.key.clone()).collect()
+        self.table().unresolved(account)
     }
 }
 
@@ -261,6 +258,14 @@ impl Table {
             }
         }
         self.holder(&id).map(|(_, entry)| entry.key.clone())
+    }
+
+    fn unresolved(&self, account: &Key) -> Vec<Key> {
+        let open = self.entries.values().filter(|entry| {
+            entry.intent.as_ref().is_some_and(|intent| intent.account == *account)
+                || entry.repeated.as_ref() == Some(account)
+        });
+        open.map(|entry| entry.key.clone()).collect()
     }
 
     fn has_local_intent(&self, uid: &str) -> bool {

@@ -113,6 +113,27 @@ fn intent(nonce: &str) -> plan::Intent {
 }
 
 #[test]
+fn who_searches_is_named_when_a_channel_is_free_again() {
+    let claims = Claims::default();
+    let of = |name: &str| {
+        let mut object = channel(name, "2026-01-01T00:00:00Z", None, None);
+        let text = memory::write_intent(&intent("n"), name).unwrap();
+        object.annotations_mut().insert(names::CREATE_INTENT.to_owned(), text);
+        object
+    };
+    let (taker, searcher) = (of("taker"), of("searcher"));
+    claims.update(&taker);
+    claims.update(&searcher);
+    claims.take(&taker, &id("x"));
+    let waiting = claims.let_go(&taker);
+    assert!(
+        waiting.contains(&("shop".to_owned(), "searcher".to_owned())),
+        "{waiting:?}"
+    );
+    assert!(!claims.is_claimed(&id("x")));
+}
+
+#[test]
 fn an_intent_is_watched_from_when_it_was_first_known_until_it_is_another_one() {
     let claims = Claims::default();
     let open = |nonce: &str| {

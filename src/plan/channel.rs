@@ -4,7 +4,7 @@ use super::{
     Account, AccountTrouble, Call, Claim, Management, Need, Note, Plan, Progress, Remote, RemoteById, Seen, Sink,
     Stall, Verdict, Wake, create,
     decision::{Idle, SinkOrder},
-    gone, goodbye, login, setback, twins, words,
+    gone, goodbye, login, qr, setback, twins, words,
 };
 use std::time::Duration;
 
@@ -25,8 +25,8 @@ pub fn plan(seen: &Seen) -> Plan {
     if plan.call.is_none() {
         twins::suspect(seen, &mut plan);
     }
-    if plan.sink == SinkOrder::Withdraw && matches!(seen.sink, Sink::Shown { .. }) {
-        plan.memory.qr_closed_at = Some(seen.now);
+    if let (SinkOrder::Withdraw, Sink::Shown { qr_at, .. }) = (plan.sink, &seen.sink) {
+        plan.memory.qr_closed_at = Some(qr::closed_at(*qr_at, seen.now));
     }
     plan
 }

@@ -10,6 +10,16 @@ use crate::model::{Login, Status};
 /// An event dated further ahead than this is refused: it would outrank every true one.
 const AHEAD: Duration = Duration::from_secs(300);
 
+/// A QR is followed by the next one, or is dead, within this.
+const LIFE: Duration = Duration::from_secs(60);
+
+/// Up to which time the QR codes of a login that ends now are shut out. They bear the service's time, and our clock may be
+/// ahead of it: then the next login's would be shut out, too, but for what the one that was `shown` can have lived.
+pub(super) fn closed_at(shown: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let dead = shown.and_then(|shown| shown.checked_add(LIFE).ok());
+    dead.map_or(now, |dead| dead.min(now))
+}
+
 /// What becomes of a QR event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QrRuling {
@@ -84,6 +94,22 @@ mod tests {
             pairing_code: false,
             link: false,
         }
+    }
+
+    #[test]
+    fn a_login_that_ends_shuts_out_no_more_than_its_own_codes_however_far_our_clock_is_ahead() {
+        assert_eq!(closed_at(Some(second(980)), second(1_000)), second(1_000));
+        assert_eq!(closed_at(Some(second(980)), second(1_300)), second(1_040));
+        assert_eq!(
+            closed_at(None, second(1_000)),
+            second(1_000),
+            "a link, or a pairing code alone"
+        );
+        let closed = Some(closed_at(Some(second(980)), second(1_300)));
+        let rule = |at: i64| rule_on_qr(second(at), closed, &Sink::Absent, second(at + 300));
+        assert_eq!(rule(980), QrRuling::Closed, "what was shown comes once more");
+        assert_eq!(rule(1_039), QrRuling::Closed);
+        assert_eq!(rule(1_060), QrRuling::Show, "the next login's");
     }
 
     #[test]
