@@ -9,7 +9,7 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
     path::Path,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use base64::{
@@ -29,6 +29,9 @@ pub const MARK: &str = "canary";
 
 /// Shorter words occur by chance.
 const SHORTEST: usize = 6;
+
+/// So long the API server may ask to wait.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Times and a keyed hash, which the operator keeps beside its secrets.
 const NO_SECRETS: [&str; 4] = ["oauth-since", "oauth-until", "oauth-rotating-since", "oauth-stem"];
@@ -268,11 +271,18 @@ impl Ended<'_> {
 
 async fn list(client: &Client, namespace: &str, kind: &GroupVersionKind) -> Vec<Value> {
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &ApiResource::from_gvk(kind));
-    let found = match api.list(&ListParams::default()).await {
-        Ok(found) => found.items,
-        // A story may have uninstalled our kinds.
-        Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
-        Err(error) => panic!("{}: {error}", kind.kind),
+    let deadline = Instant::now() + PATIENCE;
+    let found = loop {
+        match api.list(&ListParams::default()).await {
+            Ok(found) => break found.items,
+            // A story may have uninstalled our kinds.
+            Err(kube::Error::Api(status)) if status.code == 404 => break Vec::new(),
+            // The API server asks to wait: its cache of a kind that has just been installed is not ready yet.
+            Err(kube::Error::Api(status)) if status.code == 429 && Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(error) => panic!("{}: {error}", kind.kind),
+        }
     };
     let values = found.into_iter().map(|object| serde_json::to_value(object).unwrap());
     values
