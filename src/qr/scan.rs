@@ -12,7 +12,6 @@ const LONGEST_SIDE: u32 = 2048;
 /// A grey picture.
 pub(super) struct Grey {
     width: usize,
-    height: usize,
     pixels: Vec<u8>,
 }
 
@@ -44,7 +43,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Grey, Unpaintable> {
             InterlaceInfo::Adam7(place) => expand_interlaced_row(&mut pixels, width, &grey, place, 8),
         }
     }
-    Ok(Grey { width, height, pixels })
+    Ok(Grey { width, pixels })
 }
 
 /// What is transparent is seen on white.
@@ -80,8 +79,7 @@ struct Square<'picture> {
 /// in time that grows with the pixels alone. A search for codes as in photographs takes minutes over a picture made of
 /// corner marks, and whoever knows a webhook's address may send one.
 pub(super) fn read(picture: &Grey) -> Option<Vec<u8>> {
-    let (left, right) = extent(picture.width, |x| (0..picture.height).any(|y| picture.dark(x, y)))?;
-    let (top, bottom) = extent(picture.height, |y| (0..picture.width).any(|x| picture.dark(x, y)))?;
+    let [left, right, top, bottom] = extent(picture)?;
     let (width, height) = (right - left + 1, bottom - top + 1);
     if width.abs_diff(height) > width / 16 {
         return None;
@@ -104,27 +102,36 @@ pub(super) fn read(picture: &Grey) -> Option<Vec<u8>> {
     squares.iter().take(3).find_map(Square::decode)
 }
 
-fn extent(length: usize, has_dark: impl Fn(usize) -> bool) -> Option<(usize, usize)> {
-    let first = (0..length).find(|at| has_dark(*at))?;
-    let last = (first..length).rfind(|at| has_dark(*at))?;
-    Some((first, last))
+/// The smallest rectangle that holds whatever is dark: left, right, top, bottom. Row by row, as pixels lie in memory.
+fn extent(picture: &Grey) -> Option<[usize; 4]> {
+    let rows = picture.pixels.chunks_exact(picture.width.max(1));
+    let dark = rows.enumerate().filter_map(|(y, row)| {
+        let first = row.iter().position(|pixel| is_dark(*pixel))?;
+        let last = row.iter().rposition(|pixel| is_dark(*pixel))?;
+        Some([first, last, y, y])
+    });
+    dark.reduce(|[left, right, top, _], [first, last, _, y]| [left.min(first), right.max(last), top, y])
+}
+
+fn is_dark(pixel: u8) -> bool {
+    pixel < 128
 }
 
 impl Grey {
     /// The same picture, every side times `part` / `whole`, by nearest pixel.
     #[cfg(test)]
     pub(super) fn scaled(&self, part: usize, whole: usize) -> Self {
-        let (width, height) = (self.width * part / whole, self.height * part / whole);
+        let height = self.pixels.len() / self.width;
+        let (width, height) = (self.width * part / whole, height * part / whole);
         let pixel = |x: usize, y: usize| self.pixels[(y * whole / part) * self.width + x * whole / part];
         Self {
             width,
-            height,
             pixels: (0..width * height).map(|at| pixel(at % width, at / width)).collect(),
         }
     }
 
     fn dark(&self, x: usize, y: usize) -> bool {
-        self.pixels.get(y * self.width + x).is_some_and(|pixel| *pixel < 128)
+        self.pixels.get(y * self.width + x).is_some_and(|pixel| is_dark(*pixel))
     }
 }
 

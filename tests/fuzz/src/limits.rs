@@ -10,8 +10,15 @@ use wazzup_operator::clock;
 
 use crate::{ALLOCATOR, Target};
 
-/// So long may one input keep a processor. Code without optimization gets more.
-pub const LONGEST: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2_000 } else { 100 });
+/// So long may one input keep a processor. Code without optimization gets more, and so does code that counts every branch and
+/// comparison: what libFuzzer finds is judged again by code that does not.
+pub const LONGEST: Duration = Duration::from_millis(if cfg!(debug_assertions) {
+    2_000
+} else if cfg!(feature = "libfuzzer") {
+    1_000
+} else {
+    100
+});
 /// So many bytes may be allocated at once for one input, the input itself aside.
 pub const LARGEST: usize = 16 << 20;
 /// A slow input is tried again so often: only what is slow each time is slow.

@@ -1,7 +1,7 @@
 //! The short run: the whole corpus, then seeded mutations of it. `make fuzz` is the long one.
 //!
 //! `FUZZ_SEED` draws other mutations than the usual ones, `FUZZ_RUNS` says how many for each target, `FUZZ_TARGET`
-//! names a single target.
+//! names a single target, `FUZZ_ALSO` a folder with more inputs for it.
 
 #![allow(
     clippy::unwrap_used,
@@ -51,12 +51,13 @@ fn every_target_stands_its_corpus_and_seeded_mutations_of_it() {
         .filter(|target| chosen.as_deref().is_none_or(|name| name == target.name))
     {
         let inputs = corpus::inputs(target.name).unwrap();
+        let more = env::var("FUZZ_ALSO").map_or_else(|_| Vec::new(), |folder| corpus::inputs_in(&folder).unwrap());
         let mut dearest = Cost::default();
         let mut note = |cost: Cost| {
             dearest.time = dearest.time.max(cost.time);
             dearest.memory = dearest.memory.max(cost.memory);
         };
-        for (name, input) in &inputs {
+        for (name, input) in inputs.iter().chain(&more) {
             note(stands(target, input, name));
         }
         let mut dice = Dice::new(seed);
@@ -72,9 +73,10 @@ fn every_target_stands_its_corpus_and_seeded_mutations_of_it() {
             ));
         }
         println!(
-            "{:12} {:3} inputs, {runs} mutations; at most {:?} and {} KiB for one",
+            "{:12} {:3} inputs, {} more, {runs} mutations; at most {:?} and {} KiB for one",
             target.name,
             inputs.len(),
+            more.len(),
             dearest.time,
             dearest.memory >> 10
         );
