@@ -141,19 +141,19 @@ fn lawful(observation: &Observation) -> Result<Plan, PassError> {
 
 /// When the next pass begins, if nothing wakes one before.
 fn next(context: &Context, uid: &str, plan: &Plan) -> Action {
-    let wished = match plan.wake {
-        Wake::OnChange => None,
-        Wake::After(pause) => Some(pause),
-        Wake::LookAfter(pause) => {
-            context.marks.set(uid);
-            Some(pause)
-        }
-    };
     let repeat = if plan.verdict == Verdict::Connected {
         context.marks.clear(uid);
         None
     } else {
         context.marks.repeat(uid)
+    };
+    let wished = match plan.wake {
+        Wake::OnChange => None,
+        Wake::After(pause) => Some(pause),
+        Wake::LookAfter(pause) => {
+            context.marks.want(uid);
+            Some(pause)
+        }
     };
     match (wished, repeat) {
         (None, None) => Action::await_change(),

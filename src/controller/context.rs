@@ -122,6 +122,17 @@ impl Marks {
         });
     }
 
+    /// A plan wants a list of its own, once. What was announced before goes on being repeated.
+    pub(super) fn want(&self, uid: &str) {
+        self.with(|marks| {
+            let wanted = || Mark {
+                since: clock::instant(),
+                repeats: REPEATS.len(),
+            };
+            marks.entry(uid.to_owned()).or_insert_with(wanted);
+        });
+    }
+
     /// A list older than this does not tell about the channel.
     pub(super) fn look_after(&self, uid: &str) -> Option<Instant> {
         self.with(|marks| marks.get(uid).map(|mark| mark.since))
@@ -173,3 +184,7 @@ impl Conflicts {
         self.with(|counts| counts.remove(&uid.unwrap_or_default()));
     }
 }
+
+#[cfg(test)]
+#[path = "context_tests.rs"]
+mod tests;

@@ -342,9 +342,15 @@ pub(super) fn absence(seen: &Seen, look: &Look, intent: &Intent) -> Absence {
     let grace = grace_left(seen, intent);
     if !grace.is_zero() || !look.complete {
         memory.missing_since = None;
+        // What the service does late is found soon, not at the end alone; an incomplete list is tried again.
+        let pause = if grace.is_zero() {
+            seen.timing.second_look
+        } else {
+            grace.min(seen.timing.second_look)
+        };
         return Absence::Open {
             memory,
-            wake: Wake::LookAfter(grace.max(seen.timing.second_look)),
+            wake: Wake::LookAfter(pause),
         };
     }
     match seen.memory.missing_since {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::{
     Account, AccountTrouble, Call, Claim, Look, Management, Need, Note, Refusal, RefusedCall, Remote, Repeated, Sink,
-    Supply, Verdict, Webhooks,
+    Supply, Verdict, Wake, Webhooks,
 };
 use super::stage::{
     adopted, at, fresh, gist, id, known, look, looked, need, planned, remote, unclear, wished, words, written,
@@ -196,6 +196,26 @@ fn an_unclear_create_is_made_again_only_after_the_grace_and_two_healthy_lists() 
         "Creating",
         "a clock that went back proves nothing"
     );
+}
+
+#[test]
+fn while_an_unclear_create_is_waited_for_the_account_is_looked_at_every_ten_seconds_and_no_oftener() {
+    let pause = |watched: i64, complete: bool| {
+        let mut seen = unclear(Transport::Telegram, watched);
+        looked(&mut seen).complete = complete;
+        let alive = planned(&seen).wake;
+        seen.object.deleting = true;
+        assert_eq!(planned(&seen).wake, alive, "the same for one that goes");
+        match alive {
+            Wake::LookAfter(pause) => pause.as_secs(),
+            Wake::OnChange | Wake::After(_) => panic!("{alive:?}"),
+        }
+    };
+    assert_eq!(pause(5, true), 10);
+    assert_eq!(pause(112, true), 3, "what is left of the grace");
+    assert_eq!(pause(115, true), 10, "the second list");
+    assert_eq!(pause(5, false), 10);
+    assert_eq!(pause(200, false), 10, "a list with unreadable items is tried again");
 }
 
 #[test]

@@ -1,0 +1,22 @@
+//! What is looked at again, and how often.
+
+use super::*;
+
+#[test]
+fn a_look_that_a_plan_wants_is_made_once_and_one_that_was_announced_is_repeated_three_times() {
+    let marks = Marks::default();
+    marks.want("planned");
+    assert!(marks.look_after("planned").is_some(), "a list from now on is wanted");
+    assert_eq!(marks.repeat("planned"), None);
+    assert_eq!(marks.look_after("planned"), None);
+
+    marks.set("announced");
+    let mut pauses = Vec::new();
+    while let Some(pause) = marks.repeat("announced") {
+        // A plan that wants a look besides begins nothing anew: that would be a look a second, for ever.
+        marks.want("announced");
+        pauses.push(pause.as_secs());
+        assert!(pauses.len() < 10, "{pauses:?}");
+    }
+    assert_eq!(pauses, [1, 3, 10]);
+}
