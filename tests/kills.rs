@@ -13,14 +13,16 @@ use campaigns::{
 
 /// Lives of one test side by side. They wait more than they work; four tests run at once.
 const AT_ONCE: usize = 8;
+/// Those that wait out a grace of two minutes, or several.
+const PATIENT_AT_ONCE: usize = 24;
 
 fn ground() -> Ground {
     Ground::find(Path::new(env!("CARGO_BIN_EXE_wazzup-operator")))
 }
 
 /// Prints what came of all cells. Later repeats of a step may merge with others in each of three tries: those are told, and are few.
-async fn all_of(what: &str, cells: Vec<Cell>, may_skip: usize) {
-    let results = runner::run(cells, AT_ONCE, |line| {
+async fn all_of(what: &str, cells: Vec<Cell>, at_once: usize, may_skip: usize) {
+    let results = runner::run(cells, at_once, |line| {
         if line.starts_with("FAILED") {
             eprintln!("{line}");
         }
@@ -39,9 +41,13 @@ async fn all_of(what: &str, cells: Vec<Cell>, may_skip: usize) {
 }
 
 async fn every_point_of(flows: &[Flow]) {
+    every_point_side_by_side(flows, AT_ONCE).await;
+}
+
+async fn every_point_side_by_side(flows: &[Flow], at_once: usize) {
     let cells = crash::single(&ground(), flows, Scale::Test).await;
     let may_skip = cells.len() / 20;
-    all_of(&format!("{flows:?}"), cells, may_skip).await;
+    all_of(&format!("{flows:?}"), cells, at_once, may_skip).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,6 +77,11 @@ async fn no_kill_while_an_object_goes_orphans_its_channel_or_holds_the_object() 
         Flow::DeleteAccount,
     ])
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_kill_while_an_object_goes_without_a_token_or_an_account_or_an_answer_deletes_too_much_or_too_little() {
+    every_point_side_by_side(&Flow::FAREWELLS, PATIENT_AT_ONCE).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,6 @@
 //! What people do to a channel, from a start to a rest that can be judged.
 
+mod farewell;
 mod trouble;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -53,6 +54,12 @@ pub enum Flow {
     Unresolved,
     /// A channel that was deleted at the service is made again on request.
     Recreate,
+    /// The object goes without its channel, whose token is gone, because a person says so.
+    Abandon,
+    /// The object of a suspended account goes with its channel.
+    DeleteSuspended,
+    /// The object goes while the answer to its create is lost: with the channel that was made.
+    DeleteUnresolved,
 }
 
 impl Flow {
@@ -84,6 +91,9 @@ impl Flow {
         Self::Recreate,
     ];
 
+    /// Objects that go in bad circumstances, for those who kill.
+    pub const FAREWELLS: [Self; 3] = [Self::Abandon, Self::DeleteSuspended, Self::DeleteUnresolved];
+
     /// How its life is set up.
     pub fn setting(self) -> Setting {
         Setting {
@@ -113,7 +123,10 @@ impl Flow {
             | Self::Refresh
             | Self::QrIdle
             | Self::Unresolved
-            | Self::Recreate => label::is_step(side, label),
+            | Self::Recreate
+            | Self::Abandon
+            | Self::DeleteSuspended
+            | Self::DeleteUnresolved => label::is_step(side, label),
         }
     }
 }
@@ -122,7 +135,14 @@ impl Flow {
 pub const fn judged_by_rest(flow: Flow) -> bool {
     !matches!(
         flow,
-        Flow::Adopt | Flow::Delete | Flow::DeleteWithChats | Flow::Retain | Flow::DeleteAccount
+        Flow::Adopt
+            | Flow::Delete
+            | Flow::DeleteWithChats
+            | Flow::Retain
+            | Flow::DeleteAccount
+            | Flow::Abandon
+            | Flow::DeleteSuspended
+            | Flow::DeleteUnresolved
     )
 }
 
@@ -314,6 +334,9 @@ pub async fn play(life: &Life, flow: Flow, arm: impl FnOnce()) {
         Flow::QrIdle => trouble::qr_idle(life, arm).await,
         Flow::Unresolved => trouble::unresolved(life, arm).await,
         Flow::Recreate => trouble::recreate(life, arm).await,
+        Flow::Abandon => farewell::abandon(life, arm).await,
+        Flow::DeleteSuspended => farewell::while_suspended(life, arm).await,
+        Flow::DeleteUnresolved => farewell::while_unresolved(life, arm).await,
     }
 }
 

@@ -92,7 +92,10 @@ const fn behind(flow: Flow) -> i64 {
         | Flow::Lease
         | Flow::HandOver
         | Flow::Unresolved
-        | Flow::Recreate => FIVE_MINUTES,
+        | Flow::Recreate
+        | Flow::Abandon
+        | Flow::DeleteSuspended
+        | Flow::DeleteUnresolved => FIVE_MINUTES,
     }
 }
 
@@ -119,6 +122,7 @@ async fn run(ground: Ground, flow: Flow, wrong: Wrong) -> Outcome {
     })
     .await;
     oracle::assert_intent_before_create(&life, if flow == Flow::Start { 2 } else { 1 });
+    oracle::assert_nothing_hammered(&life);
     assert!(oracle::creates(&life) <= most_creates(flow), "a create too many");
     if flow::judged_by_rest(flow) {
         oracle::assert_deleted_only(&life, &[]);

@@ -102,6 +102,7 @@ async fn struck(ground: &Ground, flow: Flow, rules: Vec<Rule>) -> usize {
         oracle::assert_deleted_only(&life, &[]);
         oracle::assert_status_is_true(&life).await;
     }
+    oracle::assert_nothing_hammered(&life);
     oracle::assert_sound(&life);
     life.wire.struck() - before.load(Ordering::Relaxed)
 }
@@ -171,7 +172,8 @@ pub async fn single(ground: &Ground, flows: &[Flow], scale: Scale) -> Vec<Cell> 
 
 /// Every flow that is killed.
 pub fn flows() -> Vec<Flow> {
-    Flow::ALL.into_iter().chain(Flow::MORE).collect()
+    let all = Flow::ALL.into_iter().chain(Flow::MORE);
+    all.chain(Flow::FAREWELLS).collect()
 }
 
 /// The cells of C1.

@@ -94,8 +94,8 @@ pub(super) async fn qr_idle(life: &Life, arm: impl FnOnce()) {
     connected(life).await;
 }
 
-/// The answer to a create is lost with the process; the next one finds the channel.
-pub(super) async fn unresolved(life: &Life, arm: impl FnOnce()) {
+/// A bot whose create's answer is lost with the process.
+pub(super) async fn lost_answer(life: &Life) {
     life.start();
     life.account().await;
     looked(life).await;
@@ -116,6 +116,11 @@ pub(super) async fn unresolved(life: &Life, arm: impl FnOnce()) {
         }
     })
     .await;
+}
+
+/// The answer to a create is lost with the process; the next one finds the channel.
+pub(super) async fn unresolved(life: &Life, arm: impl FnOnce()) {
+    lost_answer(life).await;
     arm();
     connected(life).await;
     let creates = life.simulator.journal().count("POST", "/v2/channels");
