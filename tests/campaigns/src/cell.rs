@@ -7,11 +7,16 @@ use std::{future::Future, pin::Pin, time::Duration};
 pub enum Outcome {
     /// The promise held, and the fault was really met.
     Passed,
+    /// The same, with a figure for the table.
+    Told(String),
     /// It did not; why.
     Failed(String),
     /// It could not be shown here; why.
     Skipped(String),
 }
+
+/// How long a cell may take, unless it says otherwise: longer than its longest wait.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 type Run = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Outcome> + Send>> + Send>;
 
@@ -23,6 +28,7 @@ pub struct Cell {
     pub name: String,
     /// Whether nothing else may run beside it: it measures what a machine can do.
     pub alone: bool,
+    patience: Duration,
     run: Run,
 }
 
@@ -36,6 +42,7 @@ impl Cell {
             campaign,
             name: name.into(),
             alone: false,
+            patience: PATIENCE,
             run: Box::new(move || Box::pin(run())),
         }
     }
@@ -46,8 +53,15 @@ impl Cell {
         Self { alone: true, ..self }
     }
 
-    /// Plays it to its end, `patience` at most.
-    pub async fn play(self, patience: Duration) -> Outcome {
+    /// The same, and it may take so long.
+    #[must_use]
+    pub fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Plays it to its end; one that takes too long has failed.
+    pub async fn play(self) -> Outcome {
+        let patience = self.patience;
         let run = tokio::spawn((self.run)());
         let stop = run.abort_handle();
         match tokio::time::timeout(patience, run).await {

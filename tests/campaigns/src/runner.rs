@@ -10,9 +10,6 @@ use futures::{StreamExt, stream};
 
 use crate::{Cell, Outcome};
 
-/// How long one cell may take: longer than its longest wait.
-const PATIENCE: Duration = Duration::from_secs(600);
-
 /// What came of one cell.
 #[derive(Debug, Clone)]
 pub struct Result {
@@ -62,7 +59,7 @@ pub async fn run_keeping(
 
 async fn played(cell: Cell) -> Result {
     let (campaign, name, begun) = (cell.campaign, cell.name.clone(), Instant::now());
-    let outcome = cell.play(PATIENCE).await;
+    let outcome = cell.play().await;
     Result {
         campaign,
         name,
@@ -75,7 +72,7 @@ fn count(results: &[Result], of: impl Fn(&Outcome) -> bool) -> usize {
     results.iter().filter(|result| of(&result.outcome)).count()
 }
 
-/// The table of all campaigns, then every failure and the reasons of what was skipped.
+/// The table of all campaigns, then every figure, every failure and the reasons of what was skipped.
 pub fn table(results: &[Result]) -> String {
     let mut campaigns: BTreeMap<&str, Vec<&Result>> = BTreeMap::new();
     for result in results {
@@ -91,7 +88,7 @@ pub fn table(results: &[Result]) -> String {
             text,
             "| {name} | {} | {} | {} | {} | {longest} s |",
             results.len(),
-            of(|outcome| matches!(outcome, Outcome::Passed)),
+            of(|outcome| matches!(outcome, Outcome::Passed | Outcome::Told(_))),
             of(|outcome| matches!(outcome, Outcome::Failed(_))),
             of(|outcome| matches!(outcome, Outcome::Skipped(_))),
         );
@@ -103,6 +100,9 @@ pub fn table(results: &[Result]) -> String {
     for result in results {
         match &result.outcome {
             Outcome::Passed => {}
+            Outcome::Told(figure) => {
+                let _ = writeln!(text, "\n{} {}: {figure}", result.campaign, result.name);
+            }
             Outcome::Failed(why) => {
                 let _ = writeln!(
                     text,
@@ -165,16 +165,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_a_failure_and_a_skipped_cell_is_no_success() {
+    async fn a_panic_is_a_failure_a_skipped_cell_is_no_success_and_a_figure_is_told() {
         let cells = vec![
             Cell::new("A", "good", || async { Outcome::Passed }),
             Cell::new("A", "bad", || async { panic!("broken promise") }),
+            Cell::new("C", "counts", || async { Outcome::Told("7 states".into()) }),
             Cell::new("B", "aside", || async { Outcome::Skipped("no way here".into()) }),
         ];
         let results = run(cells, 2, |_| {}).await;
         let table = table(&results);
         assert!(table.contains("| A | 2 | 1 | 1 | 0 |"), "{table}");
         assert!(table.contains("| B | 1 | 0 | 0 | 1 |"), "{table}");
+        assert!(table.contains("| C | 1 | 1 | 0 | 0 |"), "{table}");
+        assert!(table.contains("C counts: 7 states"), "{table}");
         assert!(table.contains("failed: A bad: broken promise"), "{table}");
         assert!(table.contains("skipped: B aside: no way here"), "{table}");
     }

@@ -1,6 +1,7 @@
 //! One file for each campaign: each makes the cells that it is asked for. `ALL` is the list that `make campaigns` runs.
 
 pub mod clocks;
+pub mod commands;
 pub mod crash;
 pub mod kubernetes;
 pub mod leadership;
@@ -101,6 +102,26 @@ pub const ALL: &[(&str, &str, Make)] = &[
         "C7",
         "what is too large, too long or of an odd form, in events and answers",
         |ground, scale, seed| Box::pin(sizes::cells(ground, scale, seed)),
+    ),
+    (
+        "C9",
+        "secrets are looked for, the shipped rights are just enough, addresses lead nowhere (tests, each alone)",
+        |_, scale, _| Box::pin(std::future::ready(commands::secrecy(scale))),
+    ),
+    (
+        "C11",
+        "the model of two channels: all short lives, defects put in, longer lives by chance (tests, each alone)",
+        |_, scale, _| Box::pin(std::future::ready(commands::model(scale))),
+    ),
+    (
+        "C14",
+        "every reader fuzzed for a minute (each alone; needs a C++ compiler; `make fuzz` for longer)",
+        |_, scale, _| Box::pin(std::future::ready(commands::fuzz(scale))),
+    ),
+    (
+        "C15",
+        "a twelfth of the planner's mutants, by seed (alone; `make mutants` for all)",
+        |_, scale, seed| Box::pin(std::future::ready(commands::mutants(scale, seed))),
     ),
 ];
 
