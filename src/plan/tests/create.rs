@@ -1,22 +1,13 @@
 //! Creating without duplicates.
 
-use std::time::Duration;
-
 use super::super::{
     Account, AccountTrouble, Call, Claim, Look, Management, Need, Note, Refusal, RefusedCall, Remote, Repeated, Sink,
-    Supply, Verdict, Wake, Webhooks,
+    Supply, Verdict, Webhooks,
 };
 use super::stage::{
-    adopted, at, fresh, gist, id, known, look, looked, need, planned, remote, unclear, wished, words, written,
+    adopted, at, fresh, gist, id, known, look, looked, need, planned, remote, settled, unclear, wished, words, written,
 };
 use crate::model::{Fault, NotSent, Transport};
-
-/// Past the grace, and seen missing once already, long enough ago.
-fn settled(transport: Transport) -> super::super::Seen {
-    let mut seen = unclear(transport, 200);
-    seen.memory.missing_since = Some(at(-10));
-    seen
-}
 
 #[test]
 fn a_new_object_opens_an_intent_and_creates() {
@@ -152,96 +143,6 @@ fn a_refused_create_waits_for_new_credentials_a_new_manifest_or_an_hour() {
     qr.wish = Ok(super::stage::wish(Transport::Whatsapp));
     qr.memory.credentials_hash = None;
     assert_eq!(gist(&planned(&qr)), "Stalled/Rejected");
-}
-
-#[test]
-fn an_unclear_create_is_made_again_only_after_the_grace_and_two_healthy_lists() {
-    assert_eq!(
-        gist(&planned(&unclear(Transport::Telegram, 5))),
-        "Creating",
-        "within the grace"
-    );
-    let mut early = unclear(Transport::Telegram, 100);
-    early.memory.missing_since = Some(at(-90));
-    assert_eq!(
-        gist(&planned(&early)),
-        "Creating",
-        "two lists agree, but within the grace"
-    );
-    let first = planned(&unclear(Transport::Telegram, 200));
-    assert_eq!(gist(&first), "Creating", "the first list");
-    assert_eq!(first.memory.missing_since, Some(at(0)));
-    assert_eq!(
-        gist(&planned(&settled(Transport::Telegram))),
-        "intent, create alone, Creating"
-    );
-    let mut empty = settled(Transport::Telegram);
-    looked(&mut empty).empty = true;
-    assert_eq!(
-        gist(&planned(&empty)),
-        "intent, create alone, Creating",
-        "an empty list counts here"
-    );
-    let mut torn = settled(Transport::Telegram);
-    looked(&mut torn).complete = false;
-    assert_eq!(
-        gist(&planned(&torn)),
-        "Creating",
-        "a list with unreadable items proves nothing"
-    );
-    let mut back = settled(Transport::Telegram);
-    back.now = at(-1_000);
-    assert_eq!(
-        gist(&planned(&back)),
-        "Creating",
-        "a clock that went back proves nothing"
-    );
-}
-
-#[test]
-fn while_an_unclear_create_is_waited_for_the_account_is_looked_at_every_ten_seconds_and_no_oftener() {
-    let pause = |watched: i64, complete: bool| {
-        let mut seen = unclear(Transport::Telegram, watched);
-        looked(&mut seen).complete = complete;
-        let alive = planned(&seen).wake;
-        seen.object.deleting = true;
-        assert_eq!(planned(&seen).wake, alive, "the same for one that goes");
-        match alive {
-            Wake::LookAfter(pause) => pause.as_secs(),
-            Wake::OnChange | Wake::After(_) => panic!("{alive:?}"),
-        }
-    };
-    assert_eq!(pause(5, true), 10);
-    assert_eq!(pause(112, true), 3, "what is left of the grace");
-    assert_eq!(pause(115, true), 10, "the second list");
-    assert_eq!(pause(5, false), 10);
-    assert_eq!(pause(200, false), 10, "a list with unreadable items is tried again");
-}
-
-#[test]
-fn the_grace_is_measured_by_who_waits_and_not_by_the_clock_that_wrote_the_intent() {
-    let of = |written: i64, watched: u64| {
-        let mut seen = settled(Transport::Telegram);
-        seen.object.intent.as_mut().unwrap().at = at(-written);
-        seen.intent_watched = Duration::from_secs(watched);
-        let alive = gist(&planned(&seen));
-        seen.object.deleting = true;
-        (alive, gist(&planned(&seen)))
-    };
-    let (waits, goes) = (
-        ("Creating".to_owned(), "Deleting".to_owned()),
-        ("intent, create alone, Creating".to_owned(), "release, Gone".to_owned()),
-    );
-    assert_eq!(of(300, 20), waits, "a successor whose clock is five minutes ahead");
-    assert_eq!(of(300, 114), waits);
-    assert_eq!(of(300, 115), goes);
-    assert_eq!(of(-300, 115), goes, "one whose clock is behind waits no longer");
-    assert_eq!(of(714, 0), waits);
-    assert_eq!(
-        of(715, 0),
-        goes,
-        "older than any skew: processes that die young get there, too"
-    );
 }
 
 #[test]

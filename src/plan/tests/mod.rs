@@ -8,6 +8,7 @@ mod account_tries;
 mod create;
 mod gone;
 mod goodbye;
+mod grace;
 mod identity;
 mod laws;
 mod login;

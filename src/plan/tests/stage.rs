@@ -130,6 +130,13 @@ pub(super) fn unclear(transport: Transport, age: i64) -> Seen {
     seen
 }
 
+/// Past the grace, and seen missing once already, long enough ago.
+pub(super) fn settled(transport: Transport) -> Seen {
+    let mut seen = unclear(transport, 200);
+    seen.memory.missing_since = Some(at(-10));
+    seen
+}
+
 /// The list in a look.
 pub(super) fn looked(seen: &mut Seen) -> &mut Look {
     match &mut seen.remote {
