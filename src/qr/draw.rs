@@ -9,7 +9,7 @@ const BLACK_ON_WHITE: &str = "\u{1b}[38;5;16;48;5;231m";
 const RESET: &str = "\u{1b}[0m";
 /// Light modules around the code, as the standard wants.
 const QUIET_ZONE: usize = 4;
-/// Pixels per module in our own PNG.
+/// Pixels per module in our own PNG: of one bit each, a byte.
 const MODULE: usize = 8;
 
 /// A QR of the lowest error correction: it is shown on screens, where small is what helps.
@@ -29,17 +29,19 @@ pub(super) fn text(code: &QrCode) -> String {
 
 /// A black and white PNG, one bit per pixel.
 pub(super) fn png(code: &QrCode) -> Result<Vec<u8>, Unpaintable> {
-    let colors = code.to_colors();
     let (modules, side) = (code.width(), (code.width() + 2 * QUIET_ZONE) * MODULE);
-    let dark = |x: usize, y: usize| {
-        let inside = |at: usize| (at / MODULE).checked_sub(QUIET_ZONE).filter(|at| *at < modules);
-        matches!((inside(x), inside(y)), (Some(x), Some(y)) if colors[y * modules + x] == Color::Dark)
-    };
-    // A side is a multiple of eight, so no row ends in the midst of a byte.
-    let rows = (0..side).flat_map(|y| {
-        (0..side / 8).map(move |byte| (0..8).fold(0_u8, |bits, bit| bits << 1 | u8::from(!dark(byte * 8 + bit, y))))
-    });
-    let pixels: Vec<u8> = rows.collect();
+    let blank = vec![u8::MAX; side / 8];
+    let mut pixels = blank.repeat(QUIET_ZONE * MODULE);
+    for row in code.to_colors().chunks_exact(modules) {
+        let mut line = blank.clone();
+        for (byte, color) in line.iter_mut().skip(QUIET_ZONE).zip(row) {
+            if *color == Color::Dark {
+                *byte = 0;
+            }
+        }
+        pixels.extend(line.repeat(MODULE));
+    }
+    pixels.extend(blank.repeat(QUIET_ZONE * MODULE));
     let pixels_per_side = u32::try_from(side).map_err(|_| Unpaintable::TextTooLong)?;
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, pixels_per_side, pixels_per_side);

@@ -32,8 +32,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Grey, Unpaintable> {
     let mut pixels = vec![255; width * height];
     let mut top = 0;
     while let Some(row) = reader.next_interlaced_row().map_err(|_| Unpaintable::BrokenPng)? {
-        let samples = row.data().chunks_exact(color.samples());
-        let grey: Vec<u8> = samples.map(|pixel| brightness(color, pixel)).collect();
+        let grey: Vec<u8> = match color {
+            ColorType::Grayscale => row.data().to_vec(),
+            ColorType::Rgb | ColorType::Rgba | ColorType::GrayscaleAlpha | ColorType::Indexed => {
+                let samples = row.data().chunks_exact(color.samples());
+                samples.map(|pixel| brightness(color, pixel)).collect()
+            }
+        };
         match row.interlace() {
             InterlaceInfo::Null(_) => {
                 let line = pixels.iter_mut().skip(top).take(width);
