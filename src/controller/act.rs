@@ -309,6 +309,9 @@ async fn send(
         Call::Delete { id, with_chats } => {
             let result = aside(client.delete_channel(id, *with_chats)).await;
             desk.note("delete_channel", &result, since);
+            if let Ok(()) | Err(Fault::Missing { .. }) = &result {
+                desk.deleted(id);
+            }
             Answer::Delete(result)
         }
     }

@@ -27,7 +27,7 @@ pub(super) struct Snapshot {
     pub(super) failures: u32,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Listed {
     pub(super) channels: BTreeMap<ChannelId, RemoteChannel>,
     pub(super) unreadable: usize,
@@ -64,6 +64,8 @@ pub(super) struct Desk {
     pub(super) gate: Gate,
     standing: Mutex<Standing>,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
+    /// Channels that were deleted by a call, and when its answer came, until a list that began later.
+    deleted: Mutex<HashMap<ChannelId, Instant>>,
     listing: AsyncMutex<()>,
     trust: Mutex<Trust>,
     metrics: Arc<Metrics>,
@@ -127,6 +129,7 @@ impl Desk {
             gate: Gate::new(rate),
             standing: Mutex::default(),
             snapshot: Mutex::default(),
+            deleted: Mutex::default(),
             listing: AsyncMutex::default(),
             trust: Mutex::default(),
             metrics,
@@ -214,15 +217,56 @@ impl Desk {
             Err(Fault::Throttled { .. }) => before.as_ref().map_or(0, |before| before.failures),
             Err(_) => before.as_ref().map_or(1, |before| before.failures.saturating_add(1)),
         };
+        let mut listed = result.map(Listed::from);
+        let vanished = self.without_deleted(started, &mut listed);
         let snapshot = Arc::new(Snapshot {
             started,
-            result: result.map(Listed::from),
+            result: listed,
             failures,
         });
-        let changes = changes(before.as_deref(), &snapshot);
+        let mut changes = changes(before.as_deref(), &snapshot);
+        changes.set |= !vanished.is_empty();
+        changes.channels.extend(vanished);
         *lock(&self.snapshot) = Some(snapshot.clone());
         tell(changes);
         Some(snapshot)
+    }
+
+    /// A call has deleted a channel: a list that began before tells nothing of it any more. Its object goes, and whoever
+    /// looked at such a list next would find a channel that is nobody's.
+    pub(super) fn deleted(&self, id: &ChannelId) {
+        lock(&self.deleted).insert(id.clone(), clock::instant());
+        let mut last = lock(&self.snapshot);
+        if let Some(Snapshot {
+            started,
+            result: Ok(listed),
+            failures,
+        }) = last.as_deref()
+        {
+            let (started, failures, mut listed) = (*started, *failures, listed.clone());
+            listed.channels.remove(id);
+            *last = Some(Arc::new(Snapshot {
+                started,
+                result: Ok(listed),
+                failures,
+            }));
+        }
+    }
+
+    /// Takes deleted channels out of a list that began too early, and returns those of which this one tells itself.
+    fn without_deleted(&self, started: Instant, listed: &mut Result<Listed, Fault>) -> Vec<ChannelId> {
+        let Ok(listed) = listed else { return Vec::new() };
+        let mut told = Vec::new();
+        lock(&self.deleted).retain(|id, at| {
+            let early = started <= *at;
+            if early {
+                listed.channels.remove(id);
+            } else {
+                told.push(id.clone());
+            }
+            early
+        });
+        told
     }
 
     fn good_enough(&self, not_before: Option<Instant>) -> Option<Arc<Snapshot>> {
@@ -323,65 +367,5 @@ fn changes(before: Option<&Snapshot>, now: &Snapshot) -> Changes {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Status;
-
-    fn snapshot(channels: &[(&str, Status)]) -> Snapshot {
-        let channels = channels
-            .iter()
-            .map(|(id, status)| {
-                let id = ChannelId::parse(id).unwrap();
-                let channel = RemoteChannel {
-                    status: Some(status.clone()),
-                    ..RemoteChannel::bare(id.clone(), "telegram")
-                };
-                (id, channel)
-            })
-            .collect();
-        Snapshot {
-            started: clock::instant(),
-            result: Ok(Listed {
-                channels,
-                unreadable: 0,
-            }),
-            failures: 0,
-        }
-    }
-
-    #[test]
-    fn a_list_tells_what_appeared_changed_and_vanished_and_nothing_else() {
-        let before = snapshot(&[
-            ("same", Status::Active),
-            ("changed", Status::Init),
-            ("gone", Status::Active),
-        ]);
-        let now = snapshot(&[
-            ("same", Status::Active),
-            ("changed", Status::Active),
-            ("new", Status::Init),
-        ]);
-        let changes = changes(Some(&before), &now);
-        let ids: Vec<&str> = changes.channels.iter().map(ChannelId::as_str).collect();
-        assert_eq!(ids, ["changed", "new", "gone"]);
-        assert!(changes.set && !changes.all);
-        assert_eq!(
-            super::changes(
-                Some(&now),
-                &snapshot(&[
-                    ("same", Status::Active),
-                    ("changed", Status::Active),
-                    ("new", Status::Init)
-                ])
-            ),
-            Changes::default()
-        );
-    }
-
-    #[test]
-    fn the_pause_after_failures_grows_to_five_minutes() {
-        assert_eq!(pause_after(1), Duration::from_secs(1));
-        assert_eq!(pause_after(4), Duration::from_secs(8));
-        assert_eq!(pause_after(40), Duration::from_secs(300));
-    }
-}
+#[path = "desk_tests.rs"]
+mod tests;

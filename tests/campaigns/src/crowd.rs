@@ -254,10 +254,14 @@ impl Crowd {
     /// nobody holds at the service. `patience` at most.
     pub async fn settle(&self, life: &Life, patience: Duration) -> Vec<Channel> {
         let what = format!("{} objects at rest in {}", self.members.len(), life.namespace);
+        let begun = Instant::now();
         control_plane::eventually(&what, patience, || async {
             life.tend();
             let objects = self.round(life, true).await;
-            let judged = self.judge(&objects);
+            // The log is long, and read when it may be the last thing that is seen of this life.
+            let ends = begun.elapsed() + 10 * ROUND > patience;
+            let log = || if ends { life.log_text() } else { String::new() };
+            let judged = self.judge(&objects).map_err(|seen| format!("{seen}\n{}", log()));
             tokio::time::sleep(ROUND).await;
             judged
         })

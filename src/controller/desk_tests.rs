@@ -1,0 +1,94 @@
+//! What a list tells, and what it does not tell any more.
+
+use super::*;
+use crate::model::Status;
+
+fn snapshot(channels: &[(&str, Status)]) -> Snapshot {
+    let channels = channels
+        .iter()
+        .map(|(id, status)| {
+            let id = ChannelId::parse(id).unwrap();
+            let channel = RemoteChannel {
+                status: Some(status.clone()),
+                ..RemoteChannel::bare(id.clone(), "telegram")
+            };
+            (id, channel)
+        })
+        .collect();
+    Snapshot {
+        started: clock::instant(),
+        result: Ok(Listed {
+            channels,
+            unreadable: 0,
+        }),
+        failures: 0,
+    }
+}
+
+#[test]
+fn a_list_tells_what_appeared_changed_and_vanished_and_nothing_else() {
+    let before = snapshot(&[
+        ("same", Status::Active),
+        ("changed", Status::Init),
+        ("gone", Status::Active),
+    ]);
+    let now = snapshot(&[
+        ("same", Status::Active),
+        ("changed", Status::Active),
+        ("new", Status::Init),
+    ]);
+    let changes = changes(Some(&before), &now);
+    let ids: Vec<&str> = changes.channels.iter().map(ChannelId::as_str).collect();
+    assert_eq!(ids, ["changed", "new", "gone"]);
+    assert!(changes.set && !changes.all);
+    assert_eq!(
+        super::changes(
+            Some(&now),
+            &snapshot(&[
+                ("same", Status::Active),
+                ("changed", Status::Active),
+                ("new", Status::Init)
+            ])
+        ),
+        Changes::default()
+    );
+}
+
+#[test]
+fn the_pause_after_failures_grows_to_five_minutes() {
+    assert_eq!(pause_after(1), Duration::from_secs(1));
+    assert_eq!(pause_after(4), Duration::from_secs(8));
+    assert_eq!(pause_after(40), Duration::from_secs(300));
+}
+
+#[test]
+fn a_list_that_began_before_a_deletion_shows_that_channel_no_more_and_the_next_one_tells_that_it_is_gone() {
+    let desk = Desk::new(20, Arc::new(Metrics::default()));
+    let ids = || {
+        let last = desk.last().unwrap();
+        let listed = last.result.as_ref().ok().unwrap();
+        listed.channels.keys().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let before = snapshot(&[("ours", Status::Active), ("other", Status::Active)]);
+    let started = before.started;
+    let mut under_way = before.result.clone();
+    *lock(&desk.snapshot) = Some(Arc::new(before));
+    let id = ChannelId::parse("ours").unwrap();
+    desk.deleted(&id);
+    assert_eq!(ids(), ["other"], "the last list");
+
+    assert_eq!(desk.without_deleted(started, &mut under_way), []);
+    assert!(
+        !under_way.unwrap().channels.contains_key(&id),
+        "a list that was under way"
+    );
+
+    let mut later = snapshot(&[("ours", Status::Active)]);
+    let told = desk.without_deleted(later.started, &mut later.result);
+    assert_eq!(told, std::slice::from_ref(&id));
+    assert!(
+        later.result.unwrap().channels.contains_key(&id),
+        "a later list is believed"
+    );
+    assert!(lock(&desk.deleted).is_empty());
+}
