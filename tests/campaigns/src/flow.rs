@@ -96,9 +96,12 @@ impl Flow {
 
     /// How its life is set up.
     pub fn setting(self) -> Setting {
+        let usual = Setting::default();
         Setting {
             leader_elect: matches!(self, Self::Lease | Self::HandOver),
-            ..Setting::default()
+            // Each process that is killed waits out a grace of two minutes before that.
+            patience: usual.patience * if self == Self::DeleteUnresolved { 2 } else { 1 },
+            ..usual
         }
     }
 

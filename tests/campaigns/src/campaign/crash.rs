@@ -1,7 +1,10 @@
 //! C1: the operator is killed before, between and after each step of each flow. One channel for each object, none stuck,
 //! none orphaned. C1p: it is killed again at a step after the restart.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use futures::{StreamExt, stream};
 
@@ -12,6 +15,8 @@ use crate::{Cell, Fault, Flow, Ground, Life, Moment, Outcome, Rule, Side, flow, 
 const MOST: usize = 80;
 /// Passes merge differently from run to run: a point that a run did not reach is tried so often.
 const TRIES: usize = 3;
+/// So long all tries may take: lives that wait out three graces each.
+const PATIENCE: Duration = Duration::from_secs(1_500);
 /// Reads repeat by the clock: so many of each label are points.
 const READS: usize = 2;
 
@@ -166,6 +171,7 @@ pub async fn single(ground: &Ground, flows: &[Flow], scale: Scale) -> Vec<Cell> 
         Cell::new("C1", name, move || async move {
             kill_at(&ground, flow, &point, moment).await
         })
+        .within(PATIENCE)
     });
     cells.collect()
 }
@@ -200,9 +206,10 @@ pub async fn pairs(ground: Ground, scale: Scale) -> Vec<Cell> {
                 "{flow:?}: kill {moment:?} {} #{}, then {second:?} the next step",
                 point.label, point.nth
             );
-            cells.push(Cell::new("C1p", name, move || async move {
+            let cell = Cell::new("C1p", name, move || async move {
                 kill_twice(&ground, flow, &point, [moment, second]).await
-            }));
+            });
+            cells.push(cell.within(PATIENCE));
         }
     }
     cells
