@@ -145,7 +145,7 @@ pub struct RepeatedCreate {
     pub at: MicroTime,
     /// Channels of that transport that were there before, or that a person was asked about: none of these is a twin.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64), inner(length(max = 128)))]
+    #[schemars(length(max = 320), inner(length(max = 128)))]
     pub known: Vec<String>,
 }
 

@@ -119,10 +119,10 @@ async fn write_note(
 ) -> Result<WazzupChannel, PassError> {
     // Two searches may find one channel at the same time: the first to claim it has it, the other looks again.
     let taken = match note {
-        Note::RecordId(id) => context.claims.take(object, id),
+        Note::RecordId(id) => context.claims.take_found(object, id),
         Note::OpenIntent(_) | Note::ClearIntent | Note::ForgetId | Note::RemoveFinalizer => Take::Known,
     };
-    if taken == Take::TooLate {
+    if matches!(taken, Take::TooLate | Take::Outgrown) {
         return Err(PassError::Outdated);
     }
     let write = notes::carry_out(&context.client, object, note, conditional);

@@ -27,6 +27,8 @@ pub(super) enum Take {
     Known,
     /// Another object was first.
     TooLate,
+    /// The object was seen with another channel since the pass began.
+    Outgrown,
 }
 
 #[derive(Default)]
@@ -42,28 +44,22 @@ struct Table {
     released: HashSet<String>,
 }
 
-/// In which account, of which transport, and which of the object's it is.
-#[derive(Clone, PartialEq)]
-struct OpenIntent {
-    account: Key,
-    transport: Transport,
-    nonce: String,
-}
-
 #[derive(Clone, PartialEq)]
 struct Entry {
     key: Key,
+    account: Key,
+    transport: Transport,
     created: Option<Timestamp>,
     id: Option<ChannelId>,
     in_status: bool,
     /// Claimed by this process before the watch could show it.
     local: bool,
-    /// An unresolved create.
-    intent: Option<OpenIntent>,
+    /// The nonce of an unresolved create.
+    intent: Option<String>,
     /// Its intent was written by this process before the watch could show it.
     local_intent: bool,
-    /// A create without a clear answer: newcomers of this account matter.
-    repeated: Option<Key>,
+    /// A create without a clear answer: newcomers of its account matter.
+    repeated: bool,
 }
 
 impl Claims {
@@ -127,6 +123,16 @@ impl Claims {
         }
         table.put(&uid, entry);
         if known { Take::Known } else { Take::New }
+    }
+
+    /// The same, of a channel that a search has found. A pass whose view is older than the watch's would take one more
+    /// beside the object's own, and when it fails let go of both.
+    pub(super) fn take_found(&self, channel: &WazzupChannel, id: &ChannelId) -> Take {
+        let shown = channel.uid().and_then(|uid| self.table().shown_with(&uid));
+        if shown.is_some_and(|shown| shown != *id) {
+            return Take::Outgrown;
+        }
+        self.take(channel, id)
     }
 
     /// Takes over what an object says of itself, and nothing that was claimed for it beyond that. Returns who searches in its
@@ -196,16 +202,29 @@ impl Claims {
 
     /// How many other objects have an unresolved create of a transport in such accounts.
     pub(super) fn other_intents(&self, transport: Transport, uid: &str, in_account: impl Fn(&Key) -> bool) -> usize {
-        let open: Vec<Key> = {
-            let table = self.table();
-            let others = table.entries.iter().filter(|(other, _)| *other != uid);
-            let intents = others.filter_map(|(_, entry)| entry.intent.clone());
-            intents
-                .filter(|intent| intent.transport == transport)
-                .map(|intent| intent.account)
-                .collect()
-        };
-        open.iter().filter(|account| in_account(account)).count()
+        let table = self.table();
+        let open = table.others(transport, uid).filter(|entry| entry.intent.is_some());
+        let accounts: Vec<Key> = open.map(|entry| entry.account.clone()).collect();
+        drop(table);
+        accounts.iter().filter(|account| in_account(account)).count()
+    }
+
+    /// What other objects claim of a transport in such accounts, whatever a list shows.
+    pub(super) fn others_channels(
+        &self,
+        transport: Transport,
+        uid: &str,
+        in_account: impl Fn(&Key) -> bool,
+    ) -> Vec<ChannelId> {
+        let table = self.table();
+        let having = table.others(transport, uid).filter_map(|entry| {
+            let id = entry.id.clone()?;
+            Some((entry.account.clone(), id))
+        });
+        let mut claims: Vec<(Key, ChannelId)> = having.collect();
+        drop(table);
+        claims.retain(|(account, _)| in_account(account));
+        claims.into_iter().map(|(_, id)| id).collect()
     }
 
     /// How long this process has known of an object's open intent; not at all is no time.
@@ -234,10 +253,9 @@ impl Table {
             }
         }
         match &entry.intent {
-            Some(intent) if self.watched.get(uid).is_some_and(|(nonce, _)| *nonce == intent.nonce) => {}
+            Some(intent) if self.watched.get(uid).is_some_and(|(nonce, _)| nonce == intent) => {}
             Some(intent) => {
-                self.watched
-                    .insert(uid.to_owned(), (intent.nonce.clone(), clock::instant()));
+                self.watched.insert(uid.to_owned(), (intent.clone(), clock::instant()));
             }
             // An id that could not be stored brings the intent back: it is then waited for anew.
             None => {
@@ -261,11 +279,21 @@ impl Table {
     }
 
     fn unresolved(&self, account: &Key) -> Vec<Key> {
-        let open = self.entries.values().filter(|entry| {
-            entry.intent.as_ref().is_some_and(|intent| intent.account == *account)
-                || entry.repeated.as_ref() == Some(account)
-        });
+        let here = self.entries.values().filter(|entry| entry.account == *account);
+        let open = here.filter(|entry| entry.intent.is_some() || entry.repeated);
         open.map(|entry| entry.key.clone()).collect()
+    }
+
+    fn others<'a>(&'a self, transport: Transport, uid: &'a str) -> impl Iterator<Item = &'a Entry> {
+        let others = self.entries.iter().filter(move |(other, _)| *other != uid);
+        let entries = others.map(|(_, entry)| entry);
+        entries.filter(move |entry| entry.transport == transport)
+    }
+
+    /// The channel that an object has by its own word.
+    fn shown_with(&self, uid: &str) -> Option<ChannelId> {
+        let entry = self.entries.get(uid).filter(|entry| !entry.local)?;
+        entry.id.clone()
     }
 
     fn has_local_intent(&self, uid: &str) -> bool {
@@ -307,17 +335,15 @@ fn entry(channel: &WazzupChannel, uid: &str) -> Entry {
         .and_then(|status| status.attempts.as_ref())
         .is_some_and(|attempts| attempts.create_repeated.is_some());
     Entry {
-        repeated: repeated.then(|| account_of(channel)),
+        repeated,
         key: key_of(channel),
+        account: account_of(channel),
+        transport: channel.spec.transport,
         created: channel.metadata.creation_timestamp.as_ref().map(|time| time.0),
         in_status: in_status.is_some(),
         local: false,
         local_intent: false,
-        intent: intent.filter(|_| id.is_none()).map(|intent| OpenIntent {
-            account: account_of(channel),
-            transport: channel.spec.transport,
-            nonce: intent.nonce,
-        }),
+        intent: intent.filter(|_| id.is_none()).map(|intent| intent.nonce),
         id,
     }
 }

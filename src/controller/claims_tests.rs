@@ -192,3 +192,42 @@ fn an_intent_counts_from_the_moment_it_is_written_until_it_is_known_to_be_gone()
     claims.update(&before);
     assert_eq!(open(), 0, "this process has taken it back");
 }
+
+#[test]
+fn what_others_claim_is_told_of_one_transport_and_account_whether_written_down_or_just_taken() {
+    let claims = Claims::default();
+    let since = "2026-01-01T00:00:00Z";
+    claims.update(&channel("a", since, Some("mine"), Some("mine")));
+    claims.update(&channel("b", since, None, Some("annotated")));
+    claims.take(&channel("c", since, None, None), &id("taken"));
+    let mut viber = channel("d", since, Some("viber"), Some("viber"));
+    viber.spec.transport = Transport::Viber;
+    claims.update(&viber);
+    let told = |in_account: &dyn Fn(&Key) -> bool| {
+        let mut told = claims.others_channels(Transport::Telegram, "a", in_account);
+        told.sort();
+        told
+    };
+    assert_eq!(told(&|_| true), [id("annotated"), id("taken")]);
+    assert_eq!(told(&|_| false), []);
+    claims.remove(&channel("c", since, None, None));
+    assert_eq!(told(&|_| true), [id("annotated")]);
+}
+
+#[test]
+fn a_pass_with_an_old_view_takes_no_other_channel_and_costs_the_object_none() {
+    let claims = Claims::default();
+    let since = "2026-01-01T00:00:00Z";
+    let old = channel("a", since, None, None);
+    claims.update(&channel("a", since, Some("own"), Some("own")));
+    assert_eq!(claims.take_found(&old, &id("other")), Take::Outgrown);
+    assert!(claims.is_claimed(&id("own")) && !claims.is_claimed(&id("other")));
+    assert_eq!(claims.take_found(&old, &id("own")), Take::Known);
+    let free = channel("b", since, None, None);
+    assert_eq!(claims.take_found(&free, &id("other")), Take::New);
+    assert_eq!(
+        claims.take_found(&free, &id("third")),
+        Take::New,
+        "nothing but this process has said so"
+    );
+}

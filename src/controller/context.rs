@@ -24,6 +24,7 @@ use crate::{
     cluster::events::Announcer,
     leader::Fence,
     metrics::Metrics,
+    model::ChannelId,
     plan::Timing,
     wazzup::{AllowedHosts, HttpClient},
 };
@@ -87,6 +88,14 @@ impl Context {
         let uid = channel.metadata.uid.as_deref().unwrap_or_default();
         self.claims
             .other_intents(channel.spec.transport, uid, |account| self.behind(account) == own)
+    }
+
+    /// What other objects claim, of the same transport, in the same account at Wazzup.
+    pub(super) fn others_channels(&self, channel: &WazzupChannel) -> Vec<ChannelId> {
+        let own = self.behind(&account_of(channel));
+        let uid = channel.metadata.uid.as_deref().unwrap_or_default();
+        self.claims
+            .others_channels(channel.spec.transport, uid, |account| self.behind(account) == own)
     }
 }
 

@@ -305,6 +305,11 @@ fn seen_from(
         mine: seen.channel_id().and_then(|id| listed.channels.get(id)).cloned(),
         by_id,
         unclaimed,
+        claimed: if seen.channel_id().is_none() {
+            context.others_channels(channel)
+        } else {
+            Vec::new()
+        },
         empty: listed.channels.is_empty(),
         complete: listed.unreadable == 0,
         other_intents: if needs_intents {

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::model::{ChannelId, Login, RemoteChannel};
 
-/// How many ids an intent holds.
-const BASELINE: usize = 50;
+/// How many ids an intent holds: of more channels of one transport, a person is asked.
+pub(super) const BASELINE: usize = 300;
 
 /// Nothing exists and nothing is under way.
 pub(super) fn create(seen: &Seen, wish: &Wish, look: &Look) -> Plan {
@@ -114,7 +114,8 @@ fn open(seen: &Seen, wish: &Wish, look: &Look) -> Plan {
 /// The same, where these channels are known to be others'.
 fn open_beside(seen: &Seen, wish: &Wish, look: &Look, known: &[ChannelId]) -> Plan {
     let mut ids: Vec<ChannelId> = look.unclaimed.iter().map(|channel| channel.id.clone()).collect();
-    ids.extend(known.iter().cloned());
+    // What another object has now and leaves while this create is unclear is no newcomer either.
+    ids.extend(look.claimed.iter().chain(known).cloned());
     ids.sort();
     ids.dedup();
     let baseline_cut = ids.len() > BASELINE;
@@ -185,13 +186,24 @@ fn again(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) -> Plan {
     let mut plan = open_beside(seen, wish, look, &repeated.known);
     plan.memory.repeated = Some(repeated);
     // Whichever of the two makes a channel: with the older Secret remembered, the newer one is sent to it.
-    plan.memory.credentials_hash.clone_from(&seen.memory.credentials_hash);
+    // Without one, no create was sent before this.
+    if seen.memory.credentials_hash.is_some() {
+        plan.memory.credentials_hash.clone_from(&seen.memory.credentials_hash);
+    }
     plan
 }
 
-/// Asks a person, and remembers of which channels: a later one was no part of the question. An answer to a question of
-/// before counts again once it was taken away.
+/// Asks a person, and remembers of which channels: a later one was no part of the question.
 fn choose(seen: &Seen, intent: &Intent, newcomers: &[&RemoteChannel], message: &str) -> Plan {
+    let mut plan = ask(seen, message);
+    if !twins::told(seen, intent, newcomers) {
+        plan.memory.repeated = Some(twins::repeated(seen, intent, newcomers));
+    }
+    plan
+}
+
+/// Asks a person which channel it is. An answer to a question of before counts again once it was taken away.
+pub(super) fn ask(seen: &Seen, message: &str) -> Plan {
     let asked = &seen.object.requests.resolve_create;
     let handled = &seen.memory.handled.resolve_create;
     let again = match asked {
@@ -201,9 +213,6 @@ fn choose(seen: &Seen, intent: &Intent, newcomers: &[&RemoteChannel], message: &
     let mut plan = person(seen, Need::ChooseChannel, format!("{message}{again}"));
     if asked.is_none() {
         plan.memory.handled.resolve_create = None;
-    }
-    if !twins::told(seen, intent, newcomers) {
-        plan.memory.repeated = Some(twins::repeated(seen, intent, newcomers));
     }
     plan
 }

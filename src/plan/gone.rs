@@ -82,6 +82,9 @@ pub(super) fn forget(seen: &Seen) -> Plan {
     let mut memory = super::Memory {
         handled: seen.memory.handled.clone(),
         qr_closed_at: seen.memory.qr_closed_at,
+        // A twin of the channel that is gone may still turn up, and nobody else would tell of it.
+        repeated: seen.memory.repeated.clone(),
+        twins: seen.memory.twins.clone(),
         ..super::Memory::default()
     };
     memory.handled.recreate.clone_from(&seen.object.requests.recreate);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Account, AccountTrouble, Call, Claim, DeletionPolicy, Kind, Look, Management, Need, Note, Plan, Progress, Remote,
     Seen, SinkOrder, Stall, Verdict, Wake, Wish,
-    create::{Absence, Found, absence, found, grace_left, newcomers, remaining, requested},
+    create::{Absence, Found, absence, ask, found, grace_left, newcomers, remaining, requested},
     memory::RefusedCall,
     words,
 };
@@ -183,7 +183,7 @@ fn search(seen: &Seen, wish: &Wish) -> Plan {
                 words::choose_channel(&seen.object, &newcomers),
                 words::abandon_command(&seen.object)
             );
-            say(seen, Verdict::Person(Need::ChooseChannel, message), Wake::OnChange)
+            ask(seen, &message)
         }
         Found::None => nothing_found(seen, wish, look, intent),
     }

@@ -102,7 +102,7 @@ pub struct Intent {
     pub at: Timestamp,
     /// Tells this attempt from any other.
     pub nonce: String,
-    /// The account's unclaimed channels of that transport at the time.
+    /// The account's channels of that transport at the time, claimed or not.
     pub baseline: Vec<ChannelId>,
     /// Whether there were more of them than an intent holds.
     pub baseline_cut: bool,
@@ -249,6 +249,8 @@ pub struct Look {
     pub by_id: RemoteById,
     /// Channels of our transport that no other object claims.
     pub unclaimed: Vec<RemoteChannel>,
+    /// What other objects claim of our transport, listed or not; known where a create may follow.
+    pub claimed: Vec<ChannelId>,
     /// Whether the list held no channel at all.
     pub empty: bool,
     /// Whether every item of the list could be read.

@@ -3,12 +3,15 @@
 
 use jiff::Timestamp;
 
-use super::{Intent, Look, Plan, Remote, Seen, create::remaining};
+use super::{
+    Intent, Look, Plan, Remote, Seen,
+    create::{BASELINE, remaining},
+};
 use crate::model::{ChannelId, RemoteChannel};
 
 /// How long after that newcomers are suspected.
 const SUSPICION: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
-/// How many ids are kept.
+/// How many twins are kept.
 const KEPT: usize = 50;
 
 /// A create had no clear answer: it was repeated, a channel was found, or a person was asked.
@@ -16,7 +19,7 @@ const KEPT: usize = 50;
 pub struct Repeated {
     /// When.
     pub at: Timestamp,
-    /// What nobody claimed before the first of them, and what a person was asked about since: none of these is a twin.
+    /// What was there before the first of them, and what a person was asked about since: none of these is a twin.
     pub known: Vec<ChannelId>,
 }
 
@@ -38,7 +41,7 @@ pub(super) fn repeated(seen: &Seen, intent: &Intent, told: &[&RemoteChannel]) ->
     known.extend(told.iter().map(|channel| channel.id.clone()));
     known.sort();
     known.dedup();
-    known.truncate(KEPT);
+    known.truncate(BASELINE);
     // Of an intent that a clock has set ahead it is remembered too.
     let at = seen.now.max(intent.at);
     Repeated { at, known }

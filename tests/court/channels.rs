@@ -69,6 +69,7 @@ fn seen(transport: Transport, status: &str, reason: Option<&str>) -> Seen {
             }),
             by_id: RemoteById::NotAsked,
             unclaimed: Vec::new(),
+            claimed: Vec::new(),
             empty: false,
             complete: true,
             other_intents: 0,

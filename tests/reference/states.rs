@@ -114,6 +114,7 @@ fn list() -> Look {
         mine: None,
         by_id: RemoteById::NotAsked,
         unclaimed: Vec::new(),
+        claimed: Vec::new(),
         empty: false,
         complete: true,
         other_intents: 0,

@@ -27,24 +27,25 @@ fn a_new_object_opens_an_intent_and_creates() {
 }
 
 #[test]
-fn the_intent_holds_its_time_a_nonce_and_what_nobody_claimed_then() {
+fn the_intent_holds_its_time_a_nonce_and_what_was_there_then() {
     let mut seen = fresh(Transport::Telegram);
     looked(&mut seen).unclaimed = ["b", "a"]
         .map(|word| remote(word, Transport::Telegram, "active", None))
         .to_vec();
+    looked(&mut seen).claimed = vec![id("others")];
     let Some(Note::OpenIntent(intent)) = planned(&seen).note else {
         panic!("no intent");
     };
     assert_eq!((intent.at, intent.nonce.as_str()), (seen.now, "nonce"));
-    assert_eq!(intent.baseline, [id("a"), id("b")]);
+    assert_eq!(intent.baseline, [id("a"), id("b"), id("others")]);
     assert!(!intent.baseline_cut);
-    looked(&mut seen).unclaimed = (0..60)
+    looked(&mut seen).unclaimed = (0..310)
         .map(|number| remote(&format!("c{number}"), Transport::Telegram, "active", None))
         .collect();
     let Some(Note::OpenIntent(intent)) = planned(&seen).note else {
         panic!("no intent");
     };
-    assert_eq!((intent.baseline.len(), intent.baseline_cut), (50, true));
+    assert_eq!((intent.baseline.len(), intent.baseline_cut), (300, true));
 }
 
 #[test]
@@ -186,6 +187,12 @@ fn a_channel_that_is_found_was_made_with_what_its_create_carried() {
         hash(&repeated).as_deref(),
         Some("k:1"),
         "what is found may come from either create"
+    );
+    later.memory.credentials_hash = None;
+    assert_eq!(
+        hash(&planned(&later)).as_deref(),
+        Some("k:2"),
+        "the process ended between its intent and what is remembered, so nothing was sent before"
     );
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::{ExternalDeletionPolicy, Look, Remote, RemoteById, Seen, Wake};
+use super::super::{ExternalDeletionPolicy, Look, Remote, RemoteById, Repeated, Seen, Wake};
 use super::stage::{after, at, gist, id, known, look, looked, planned, wished, words, written};
 use crate::model::{Fault, Login, Transport};
 
@@ -106,6 +106,20 @@ fn a_channel_that_no_list_ever_showed_is_given_the_whole_grace() {
     assert_eq!(gist(&planned(&seen)), "CheckingLoss");
     seen.memory.missing_since = Some(at(-200));
     assert_eq!(gist(&planned(&seen)), "forget, Creating");
+}
+
+#[test]
+fn the_twin_of_a_channel_that_is_gone_is_still_told() {
+    let mut seen = twice(Transport::Telegram);
+    seen.memory.repeated = Some(Repeated {
+        at: at(-60),
+        known: vec![id("old")],
+    });
+    seen.memory.twins = vec![id("told")];
+    let plan = planned(&seen);
+    assert_eq!(gist(&plan), "forget, Creating");
+    assert_eq!(plan.memory.repeated, seen.memory.repeated);
+    assert_eq!(plan.memory.twins, [id("told")]);
 }
 
 #[test]

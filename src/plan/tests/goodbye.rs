@@ -217,3 +217,24 @@ fn a_person_decides_which_channel_of_several_goes_with_the_object() {
         "an answer to an earlier question is none to this one"
     );
 }
+
+#[test]
+fn the_same_answer_lets_an_object_go_once_it_was_taken_away() {
+    let mut seen = with(deleting(unclear(Transport::Telegram, 5)), |seen| {
+        looked(seen).unclaimed = ["a", "b"]
+            .map(|word| remote(word, Transport::Telegram, "init", None))
+            .to_vec();
+        seen.object.requests.resolve_create = Some("create".into());
+        seen.memory.handled.resolve_create = Some("create".into());
+    });
+    let asked = planned(&seen);
+    assert!(
+        words(&asked).ends_with("wazzup24.com/resolve-create-"),
+        "{}",
+        words(&asked)
+    );
+    seen.object.requests.resolve_create = None;
+    seen.memory = planned(&seen).memory;
+    seen.object.requests.resolve_create = Some("create".into());
+    assert_eq!(gist(&planned(&seen)), "release, Gone");
+}

@@ -192,6 +192,7 @@ impl Tape {
                     _ => RemoteById::Missing,
                 },
                 unclaimed: (0..self.byte() % 4).map(|_| self.channel(transport)).collect(),
+                claimed: (0..self.byte() % 3).map(|_| self.id()).collect(),
                 empty: self.byte() % 4 == 3,
                 complete: self.byte() % 4 != 3,
                 other_intents: self.pick(&[0, 0, 1, 2]),

@@ -311,8 +311,8 @@ fn numbers_at_their_edges() {
         }
     };
     assert_eq!(
-        (baseline(49), baseline(50), baseline(51)),
-        ((49, false), (50, false), (50, true))
+        (baseline(299), baseline(300), baseline(301)),
+        ((299, false), (300, false), (300, true))
     );
     let newcomers = |count: usize| {
         let seen = with(unclear(Transport::Max, 5), |seen| {

@@ -54,6 +54,7 @@ pub(super) fn look() -> Look {
         mine: None,
         by_id: RemoteById::NotAsked,
         unclaimed: Vec::new(),
+        claimed: Vec::new(),
         empty: false,
         complete: true,
         other_intents: 0,

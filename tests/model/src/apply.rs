@@ -61,6 +61,10 @@ impl World {
                 state.left.deletes -= 1;
                 self.delete(&mut state, object);
             }
+            Action::Leave(object) => {
+                state.left.leaves -= 1;
+                self.let_go_of(&mut state, object);
+            }
             Action::Choose(object, channel) => {
                 state.left.choices = state.left.choices.saturating_sub(1);
                 self.choose(&mut state, object, channel);
@@ -117,6 +121,7 @@ impl World {
             | Action::Tick
             | Action::Stranger(_)
             | Action::Delete(_)
+            | Action::Leave(_)
             | Action::Choose(..)
             | Action::Recreate(_)
             | Action::Reinit(_)

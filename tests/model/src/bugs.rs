@@ -51,6 +51,8 @@ pub enum Bug {
     UnclearIsNotSent,
     /// What was there before the create counts as new.
     NoBaseline,
+    /// An intent forgets what other objects had at the time.
+    ClaimedForgotten,
     /// An object with an open intent is released at once.
     ReleasedUnsearched,
     /// A deletion without a clear answer counts as done.
@@ -71,7 +73,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every defect.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::NoIntent,
         Self::UnconditionalIntent,
         Self::CallBeforeMemory,
@@ -90,6 +92,7 @@ impl Bug {
         Self::ClaimsIgnored,
         Self::UnclearIsNotSent,
         Self::NoBaseline,
+        Self::ClaimedForgotten,
         Self::ReleasedUnsearched,
         Self::UnclearDeleteIsDone,
         Self::LossAtFirstLook,
@@ -129,6 +132,11 @@ impl Bug {
                         baseline: Vec::new(),
                         ..intent.clone()
                     };
+                }
+            }
+            Self::ClaimedForgotten => {
+                if let Remote::Looked(look) = &mut seen.remote {
+                    look.claimed.clear();
                 }
             }
             Self::NoTwins if seen.channel_id().is_some() => seen.memory.repeated = None,

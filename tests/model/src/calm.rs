@@ -117,8 +117,9 @@ impl World {
                 return false;
             };
             let by_secret = matches!(self.scenario.transport.login(), Login::Secret { .. });
-            let connected = channel.shown == Shown::Active
-                && (!by_secret || channel.maker == STRANGER || channel.secret == state.secret);
+            // With which Secret another one's channel was made, which a person's wrong word gave it, nobody can tell.
+            let own = usize::from(channel.maker) == object;
+            let connected = channel.shown == Shown::Active && (!by_secret || !own || channel.secret == state.secret);
             !value.deleting && value.finalizer && !value.waits && value.told == Told::Connected && connected
         };
         let idle = state

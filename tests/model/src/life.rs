@@ -121,6 +121,27 @@ impl World {
         self.edit(state, object, |value| value.deleting = true);
     }
 
+    /// `deletionPolicy: Retain`: the channel is no secret, and from now on a stranger's, but for creates that knew whose it
+    /// was when they began.
+    pub(crate) fn let_go_of(&self, state: &mut State, object: usize) {
+        let own = usize::from(self.pool.facts(state.objects[object]).channel());
+        let knows = |other: usize| {
+            let open = state.exists(other) && self.pool.facts(state.objects[other]).intent;
+            open && own < CHANNELS && state.ghosts[other].others_had & bit(own) != 0
+        };
+        let known = (0..OBJECTS).any(knows);
+        if let Some(channel) = state.channels.get_mut(own) {
+            channel.told = true;
+            if !known {
+                channel.maker = STRANGER;
+            }
+        }
+        self.edit(state, object, |value| {
+            value.deleting = true;
+            value.finalizer = false;
+        });
+    }
+
     pub(crate) fn choose(&self, state: &mut State, object: usize, channel: usize) {
         let answer = Some(Self::answer_word(channel));
         if self.pool.value(state.objects[object]).requests.resolve_create == answer {
@@ -134,7 +155,9 @@ impl World {
         } else {
             let own = |it: &Channel| usize::from(it.maker) == object && it.shown != Shown::Absent;
             state.ghosts[object].ordered = true;
-            state.ghosts[object].misled |= state.channels.iter().any(own);
+            // What it asked for and is still on its way is another one that nobody will know.
+            let coming = |post: &Post| post.open && usize::from(post.object) == object;
+            state.ghosts[object].misled |= state.channels.iter().any(own) || state.posts.iter().any(coming);
         }
         self.edit(state, object, |value| {
             value.requests.resolve_create = answer;

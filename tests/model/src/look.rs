@@ -212,6 +212,12 @@ impl World {
         } else {
             0
         };
+        let claimed = if own.is_none() {
+            let others = (0..CHANNELS).filter(|channel| !nobodys(channel));
+            others.fold(0, |mask, channel| mask | bit(channel))
+        } else {
+            0
+        };
         let others = if facts.intent || memory.watches {
             let open = (0..OBJECTS).filter(|one| *one != object);
             open.filter(|one| claims[*one].intent).count()
@@ -222,8 +228,16 @@ impl World {
             list,
             by_id,
             unclaimed,
+            claimed,
             others: u8::try_from(others).unwrap_or(0),
         }
+    }
+
+    /// `claims::take_found`.
+    pub(crate) fn take_found(&self, state: &mut State, replica: usize, object: usize, channel: usize) -> bool {
+        let shown = state.replicas[replica].claims[object];
+        let outgrown = shown.id != NONE && !shown.local && usize::from(shown.id) != channel;
+        !outgrown && self.take(state, replica, object, channel)
     }
 
     /// `claims::take`.

@@ -41,6 +41,7 @@ const CALM: Budget = Budget {
     fails: 0,
     strangers: 0,
     deletes: 0,
+    leaves: 0,
     choices: 0,
     vanish: 0,
     rotations: 0,
@@ -242,6 +243,30 @@ pub fn scenarios(bounds: Bounds) -> Vec<Named> {
             "two QR channels, two replicas and a service that keeps no promise",
             two(Transport::Whatsapp, unkind),
         );
+    }
+    let left = Budget {
+        ticks: 2,
+        mishaps: 2,
+        answers: 1,
+        crashes: 1,
+        leaves: 1,
+        ..CALM
+    };
+    for (transport, name) in [
+        (
+            Transport::Telegram,
+            "a bot is created while another object leaves its own",
+        ),
+        (
+            Transport::Whatsapp,
+            "a QR channel is created while another object leaves its own",
+        ),
+    ] {
+        let beside = Scenario {
+            settled: true,
+            ..two(transport, left)
+        };
+        add(name, beside);
     }
     let logins = Budget {
         logins: 3 + more,

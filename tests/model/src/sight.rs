@@ -31,6 +31,8 @@ pub(crate) enum Sight {
         by_id: ById,
         /// Which channels nobody claims.
         unclaimed: u8,
+        /// Which another object claims.
+        claimed: u8,
         /// Open intents of other objects.
         others: u8,
     },
@@ -118,6 +120,7 @@ fn sight(key: &Key, own: Option<usize>, transport: Transport) -> (Remote, Shown)
         list,
         by_id,
         unclaimed,
+        claimed,
         others,
     } = key.sight
     else {
@@ -150,6 +153,10 @@ fn sight(key: &Key, own: Option<usize>, transport: Transport) -> (Remote, Shown)
             .clone()
             .filter(|number| unclaimed & bit(*number) != 0)
             .map(|number| remote(number, list[number], transport))
+            .collect(),
+        claimed: (0..CHANNELS)
+            .filter(|number| claimed & bit(*number) != 0)
+            .map(id)
             .collect(),
         empty: all.count() == 0,
         complete: true,

@@ -177,6 +177,8 @@ pub(crate) struct Ghost {
     /// It took a channel that was not its own, by a person's word or because nobody could tell: what it made looks like
     /// another's since.
     pub(crate) misled: bool,
+    /// What other objects were known to have when its intent was written; kept where somebody may leave a channel.
+    pub(crate) others_had: u8,
 }
 
 /// What may still happen in a life.
@@ -208,6 +210,8 @@ pub struct Budget {
     pub strangers: u8,
     /// Objects that people delete.
     pub deletes: u8,
+    /// Objects that people delete, whose channels stay.
+    pub leaves: u8,
     /// Questions that people answer before the weather is calm.
     pub choices: u8,
     /// Channels that are deleted at the service.

@@ -6,6 +6,7 @@ use wazzup_operator::plan::{Call, Note, Remote, Verdict, Wake};
 use crate::{
     bugs::Bug,
     pool::Planned,
+    sight::Sight,
     state::{CHANNELS, Copy, NONE, NOTHING, Pass, Phase, Replica, Shown, State},
     value::{Told, Value, bit, finalizer, id, number, stored},
     world::World,
@@ -70,7 +71,7 @@ impl World {
         let known_before = state.replicas[replica].claims[object].id;
         if let Some(note) = note {
             if let Note::RecordId(id) = note
-                && !self.take(state, replica, object, number(id))
+                && !self.take_found(state, replica, object, number(id))
             {
                 Self::end(state, replica, object);
                 return Ok(());
@@ -96,6 +97,12 @@ impl World {
             }
             if matches!(note, Note::OpenIntent(_) | Note::ClearIntent | Note::ForgetId) {
                 self.written(state, replica, object);
+            }
+            if matches!(note, Note::OpenIntent(_)) && self.scenario.budget.leaves > 0 {
+                state.ghosts[object].others_had = match planned.key.sight {
+                    Sight::List { claimed, .. } => claimed,
+                    Sight::NotAsked | Sight::Hidden => 0,
+                };
             }
         }
         if !calls {

@@ -102,6 +102,8 @@ pub(crate) enum Action {
     Stranger(bool),
     /// Somebody deletes an object.
     Delete(usize),
+    /// Somebody deletes an object whose policy is to leave its channel.
+    Leave(usize),
     /// Somebody answers `ChooseChannel`: a channel, or [`CHANNELS`] for `create`.
     Choose(usize, usize),
     /// Somebody asks for a new channel in place of one that is gone.
@@ -362,6 +364,9 @@ impl World {
             let value = self.pool.facts(state.objects[object]);
             if left.deletes > 0 && !value.deleting {
                 actions.push(Action::Delete(object));
+            }
+            if left.leaves > 0 && !value.deleting && value.channel() != NONE {
+                actions.push(Action::Leave(object));
             }
             if left.choices > 0
                 && let Told::Choose(candidates) = value.told

@@ -118,6 +118,12 @@ const TABLE: &[(&str, Bug, &str, &str)] = &[
         "I3",
     ),
     (
+        "what another object has while a create begins is not remembered",
+        Bug::ClaimedForgotten,
+        "a bot is created while another object leaves its own",
+        "I3",
+    ),
+    (
         "an object goes before its unclear create was searched",
         Bug::ReleasedUnsearched,
         "a bot is created while people meddle",

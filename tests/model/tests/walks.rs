@@ -25,6 +25,7 @@ const STORM: Budget = Budget {
     fails: 4,
     strangers: 1,
     deletes: 1,
+    leaves: 1,
     choices: 2,
     vanish: 1,
     rotations: 2,

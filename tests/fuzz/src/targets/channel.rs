@@ -270,6 +270,7 @@ fn remote(document: &Value, seen: &Seen) -> Remote {
             .filter(|one| Some(&one.id) != id)
             .cloned()
             .collect(),
+        claimed: Vec::new(),
         empty: list.channels.is_empty(),
         complete: list.unreadable == 0,
         other_intents: document["other"]["intents"]
