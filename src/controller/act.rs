@@ -391,3 +391,7 @@ fn call_name(call: &Call) -> &'static str {
         Call::Delete { .. } => "delete",
     }
 }
+
+#[cfg(test)]
+#[path = "act_tests.rs"]
+mod tests;

@@ -12,7 +12,14 @@ fn a_look_that_a_plan_wants_is_made_once_and_one_that_was_announced_is_repeated_
 
     marks.set("announced");
     let mut pauses = Vec::new();
-    while let Some(pause) = marks.repeat("announced") {
+    loop {
+        let asked = clock::instant();
+        let Some(pause) = marks.repeat("announced") else { break };
+        let next = marks.look_after("announced").unwrap();
+        assert!(
+            next >= asked + pause,
+            "a list that begins before the pause is over is no repetition"
+        );
         // A plan that wants a look besides begins nothing anew: that would be a look a second, for ever.
         marks.want("announced");
         pauses.push(pause.as_secs());

@@ -69,18 +69,36 @@ fn a_list_that_began_before_a_deletion_shows_that_channel_no_more_and_the_next_o
         let listed = last.result.as_ref().ok().unwrap();
         listed.channels.keys().map(ToString::to_string).collect::<Vec<_>>()
     };
-    let before = snapshot(&[("ours", Status::Active), ("other", Status::Active)]);
+    let mut before = snapshot(&[("ours", Status::Active), ("other", Status::Active)]);
+    before.failures = 2;
     let started = before.started;
     let mut under_way = before.result.clone();
+    let mut at_once = before.result.clone();
     *lock(&desk.snapshot) = Some(Arc::new(before));
     let id = ChannelId::parse("ours").unwrap();
     desk.deleted(&id);
     assert_eq!(ids(), ["other"], "the last list");
+    let last = desk.last().unwrap();
+    assert_eq!((last.started, last.failures), (started, 2), "it is no newer for that");
 
     assert_eq!(desk.without_deleted(started, &mut under_way), []);
     assert!(
         !under_way.unwrap().channels.contains_key(&id),
         "a list that was under way"
+    );
+
+    let at = lock(&desk.deleted)[&id];
+    assert_eq!(desk.without_deleted(at, &mut at_once), []);
+    assert!(
+        !at_once.unwrap().channels.contains_key(&id),
+        "a list of the very moment at which the answer came"
+    );
+
+    let mut failed = Err(Fault::Throttled { retry_after: None });
+    assert_eq!(desk.without_deleted(clock::instant(), &mut failed), []);
+    assert!(
+        lock(&desk.deleted).contains_key(&id),
+        "a list that failed shows nothing"
     );
 
     let mut later = snapshot(&[("ours", Status::Active)]);

@@ -167,7 +167,7 @@ async fn lead(context: &Arc<Context>, client: kube::Client, stop: &CancellationT
     Ok(())
 }
 
-fn build(
+pub(super) fn build(
     client: kube::Client,
     options: Options,
     metrics: Arc<Metrics>,

@@ -22,6 +22,7 @@ fn an_unclear_create_is_made_again_only_after_the_grace_and_two_healthy_lists() 
         "Creating",
         "two lists agree, but within the grace"
     );
+    assert_eq!(planned(&early).memory.missing_since, None, "none of them counts");
     let first = planned(&unclear(Transport::Telegram, 200));
     assert_eq!(gist(&first), "Creating", "the first list");
     assert_eq!(first.memory.missing_since, Some(at(0)));
@@ -43,6 +44,7 @@ fn an_unclear_create_is_made_again_only_after_the_grace_and_two_healthy_lists() 
         "Creating",
         "a list with unreadable items proves nothing"
     );
+    assert_eq!(planned(&torn).memory.missing_since, None, "and two must agree after it");
     let mut back = settled(Transport::Telegram);
     back.now = at(-1_000);
     assert_eq!(
@@ -54,8 +56,9 @@ fn an_unclear_create_is_made_again_only_after_the_grace_and_two_healthy_lists() 
 
 #[test]
 fn while_an_unclear_create_is_waited_for_the_account_is_looked_at_every_ten_seconds_and_no_oftener() {
-    let pause = |watched: i64, complete: bool| {
+    let after = |missing: Option<i64>, watched: i64, complete: bool| {
         let mut seen = unclear(Transport::Telegram, watched);
+        seen.memory.missing_since = missing.map(|ago| at(-ago));
         looked(&mut seen).complete = complete;
         let alive = planned(&seen).wake;
         seen.object.deleting = true;
@@ -65,9 +68,11 @@ fn while_an_unclear_create_is_waited_for_the_account_is_looked_at_every_ten_seco
             Wake::OnChange | Wake::After(_) => panic!("{alive:?}"),
         }
     };
+    let pause = |watched, complete| after(None, watched, complete);
     assert_eq!(pause(5, true), 10);
     assert_eq!(pause(112, true), 3, "what is left of the grace");
     assert_eq!(pause(115, true), 10, "the second list");
+    assert_eq!(after(Some(4), 119, true), 6, "what is left until it");
     assert_eq!(pause(5, false), 10);
     assert_eq!(pause(200, false), 10, "a list with unreadable items is tried again");
 }

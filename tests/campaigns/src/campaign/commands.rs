@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(45 * 60);
 const TIMEOUT: [&str; 2] = ["--kill-after=10", "44m"];
 /// Mutants are judged in so many shards; a run takes the one that its seed says.
 const SHARDS: u64 = 12;
+/// What is in the line that counts them.
+const MUTANTS: &str = " mutants: ";
 
 /// A test program, what it shows, and which of its lines holds a figure.
 type Test = (&'static str, &'static str, Option<&'static str>);
@@ -98,7 +100,7 @@ pub fn mutants(scale: Scale, seed: u64) -> Vec<Cell> {
     let cell = Cell::new("C15", name, move || async move {
         let mut command = bounded("tests/plan-alone/run");
         command.env("SHARD", shard);
-        ran(command, |line| line.contains(" mutants: ")).await
+        ran(command, |line| line.contains(MUTANTS)).await
     });
     let wanted = (scale == Scale::Full).then(|| cell.alone().within(PATIENCE));
     wanted.into_iter().collect()
@@ -152,8 +154,54 @@ mod tests {
         assert!(matches!(silent, Outcome::Failed(why) if why.contains("no figure") && why.contains("nothing")));
         let failed = ran(says("echo in all: 3; echo why >&2; exit 3"), figure).await;
         assert!(matches!(failed, Outcome::Failed(why) if why.contains("in all: 3") && why.contains("why")));
+        let long = ran(says("echo in all: 4; seq 900 1000; exit 1"), figure).await;
+        assert!(
+            matches!(long, Outcome::Failed(why) if why.contains("in all: 4") && why.contains("\n1000") && !why.contains("900"))
+        );
         let missing = ran(bounded("no-such-program"), figure).await;
         assert!(matches!(missing, Outcome::Failed(_)));
+        let at_the_root = ran(says("ls tests/fuzz/run tests/plan-alone/run"), |line| {
+            line.ends_with("run")
+        })
+        .await;
+        assert_eq!(at_the_root, Outcome::Told("tests/plan-alone/run".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_command_has_a_time_limit_that_is_over_before_its_cell_gives_up() {
+        let parent = ran(says("echo in all: $(cat /proc/$PPID/comm)"), |_| true).await;
+        assert_eq!(parent, Outcome::Told("in all: timeout".to_owned()));
+        let [kill_after, limit] = TIMEOUT;
+        let seconds: u64 = kill_after.strip_prefix("--kill-after=").unwrap().parse().unwrap();
+        let minutes: u64 = limit.strip_suffix('m').unwrap().parse().unwrap();
+        assert!(Duration::from_secs(60 * minutes + seconds) < PATIENCE);
+    }
+
+    #[test]
+    fn a_whole_run_plays_each_of_them_alone_and_the_shard_that_its_seed_says() {
+        let campaigns = [secrecy, model, fuzz].map(|make| make(Scale::Full));
+        let [secrecy, model, fuzz] = &campaigns;
+        assert_eq!((secrecy.len(), model.len()), (SECRECY.len(), MODEL.len()));
+        assert!(fuzz.iter().any(|cell| cell.name.starts_with("url: ")));
+        let shards = [0, 11, 12, 25].map(|seed| mutants(Scale::Full, seed));
+        for (cells, shard) in shards.iter().zip(["0/12", "11/12", "0/12", "1/12"]) {
+            assert!(cells[0].name.contains(&format!("shard {shard} ")), "{}", cells[0].name);
+        }
+        assert!(campaigns.iter().chain(&shards).flatten().all(|cell| cell.alone));
+    }
+
+    #[test]
+    fn every_program_that_is_named_is_there_and_prints_the_figure_that_is_looked_for() {
+        let read = |path: String| std::fs::read_to_string(format!("{ROOT}/{path}"));
+        for (name, _, figure) in SECRECY.iter().chain(MODEL) {
+            let text = read(format!("tests/{name}.rs")).or_else(|_| read(format!("tests/model/tests/{name}.rs")));
+            let text = text.unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(
+                figure.is_none_or(|figure| text.contains(figure)),
+                "{name} never prints {figure:?}"
+            );
+        }
+        assert!(read("tests/plan-alone/run".to_owned()).unwrap().contains(MUTANTS));
     }
 
     #[test]

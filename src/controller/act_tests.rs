@@ -1,0 +1,148 @@
+//! What a call leaves behind besides its answer.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Json, Router,
+    http::StatusCode,
+    routing::{delete, get},
+};
+use serde_json::json;
+use tokio::{net::TcpListener, sync::Notify};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::{
+    controller::{
+        Options,
+        desk::{Changes, Snapshot},
+        run, wish as wish_of,
+    },
+    leader::Fence,
+    metrics::Metrics,
+    wazzup::{AllowedHosts, ApiUrl, install_tls},
+};
+
+/// A service whose list is made when it is asked for, and comes when the test lets it go.
+#[derive(Default)]
+struct Service {
+    shown: Mutex<Vec<&'static str>>,
+    asked: Notify,
+    go: Notify,
+}
+
+impl Service {
+    /// Serves it on a loopback port, with this answer to a deletion; returns its host.
+    async fn start(self: &Arc<Self>, deletion: StatusCode) -> String {
+        let service = self.clone();
+        let list = move || {
+            let service = service.clone();
+            async move {
+                let shown = service.shown.lock().unwrap().clone();
+                let items = shown
+                    .iter()
+                    .map(|id| json!({"channel_id": id, "transport": "telegram"}));
+                let list = json!({"data": items.collect::<Vec<_>>(), "meta": {"timestamp": 0}});
+                service.asked.notify_one();
+                service.go.notified().await;
+                Json(list)
+            }
+        };
+        let delete = delete(move || async move { (deletion, Json(json!({}))) });
+        let router = Router::new()
+            .route("/v2/channels", get(list))
+            .route("/v2/channels/{id}", delete);
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async { axum::serve(listener, router).await });
+        host
+    }
+}
+
+/// A context that may call this host, and whose API server never answers.
+fn context(host: &str, stop: &CancellationToken) -> Context {
+    install_tls();
+    let nowhere = Router::new().fallback(std::future::pending::<StatusCode>);
+    let address = ([127, 0, 0, 1], 0).into();
+    let options = Options {
+        namespaces: Vec::new(),
+        webhook_listen: address,
+        webhook_url: None,
+        metrics_listen: address,
+        allowed_hosts: AllowedHosts::parse(&[host]).unwrap(),
+        leader_elect: false,
+        leader_namespace: "system".to_owned(),
+        concurrency: 1,
+        identity: "test".to_owned(),
+    };
+    let client = kube::Client::new(nowhere, "system");
+    run::build(client, options, Arc::new(Metrics::default()), Fence::open(), stop).unwrap()
+}
+
+fn ids(snapshot: Option<Arc<Snapshot>>) -> Vec<String> {
+    let snapshot = snapshot.unwrap();
+    let listed = snapshot.result.as_ref().ok().unwrap();
+    listed.channels.keys().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn a_list_that_began_before_a_deletion_shows_that_channel_no_more_unless_it_may_still_be_there() {
+    let (others, all) = (["other"].as_slice(), ["other", "ours"].as_slice());
+    for (deletion, left) in [
+        (StatusCode::OK, others),
+        (StatusCode::NOT_FOUND, others),
+        (StatusCode::SERVICE_UNAVAILABLE, all),
+    ] {
+        let stop = CancellationToken::new();
+        let service = Arc::new(Service::default());
+        let host = service.start(deletion).await;
+        let context = context(&host, &stop);
+        let url = ApiUrl::parse(&format!("http://{host}"), &context.options.allowed_hosts).unwrap();
+        let client = Client::new(context.http.clone(), url, Sensitive::new("token".to_owned()));
+        let desk = context.desks.open(&("shop".to_owned(), "default".to_owned()), 20);
+        desk.set(|standing| standing.client = Some(client.clone()));
+        let object = json!({
+            "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupChannel",
+            "metadata": {"name": "bot", "namespace": "shop"}, "spec": {"transport": "telegram"},
+        });
+        let object: WazzupChannel = serde_json::from_value(object).unwrap();
+        let wish = wish_of(&object, false).unwrap();
+        let call = Call::Delete {
+            id: ChannelId::parse("ours").unwrap(),
+            with_chats: false,
+        };
+        let told = Mutex::new(Changes::default());
+        let look = || {
+            desk.look(Some(clock::instant()), Lane::Person, |changes| {
+                *told.lock().unwrap() = changes;
+            })
+        };
+
+        *service.shown.lock().unwrap() = all.to_vec();
+        service.go.notify_one();
+        assert_eq!(ids(look().await), all);
+        service.asked.notified().await;
+
+        let during = async {
+            service.asked.notified().await;
+            let since = clock::instant();
+            send(&context, &client, &desk, &object, &wish, &call, Payload::Nothing, since).await;
+            assert_eq!(ids(desk.last()), left, "the last list, {deletion}");
+            service.go.notify_one();
+        };
+        let (under_way, ()) = tokio::join!(look(), during);
+        assert_eq!(ids(under_way), left, "a list that was under way, {deletion}");
+
+        *service.shown.lock().unwrap() = others.to_vec();
+        service.go.notify_one();
+        assert_eq!(ids(look().await), others);
+        let told = told.lock().unwrap();
+        let gone: Vec<&str> = told.channels.iter().map(ChannelId::as_str).collect();
+        assert_eq!(
+            (gone, told.set),
+            (vec!["ours"], true),
+            "a later list tells it, {deletion}"
+        );
+        stop.cancel();
+    }
+}
