@@ -310,7 +310,7 @@ async fn send(
             let result = aside(client.delete_channel(id, *with_chats)).await;
             desk.note("delete_channel", &result, since);
             if let Ok(()) | Err(Fault::Missing { .. }) = &result {
-                desk.deleted(id);
+                context.desks.deleted(id);
             }
             Answer::Delete(result)
         }

@@ -118,6 +118,13 @@ impl Desks {
         lock(&self.desks).values().cloned().collect()
     }
 
+    /// A call has deleted a channel, whichever of several objects of one account it went through.
+    pub(super) fn deleted(&self, id: &ChannelId) {
+        for desk in self.all() {
+            desk.deleted(id);
+        }
+    }
+
     pub(super) fn close(&self, account: &Key) {
         lock(&self.desks).remove(account);
     }
@@ -210,7 +217,9 @@ impl Desk {
         let result = client.list_channels().await;
         self.gate.note(&result);
         self.metrics.call("list_channels", &result, started.elapsed());
-        let before = self.last();
+        // Held until the list is there for all: a deletion in between would find neither it nor the one before.
+        let mut last = lock(&self.snapshot);
+        let before = last.clone();
         let failures = match &result {
             Ok(_) => 0,
             // Throttling says nothing about the channels, and nothing flaps over it.
@@ -227,14 +236,15 @@ impl Desk {
         let mut changes = changes(before.as_deref(), &snapshot);
         changes.set |= !vanished.is_empty();
         changes.channels.extend(vanished);
-        *lock(&self.snapshot) = Some(snapshot.clone());
+        *last = Some(snapshot.clone());
+        drop(last);
         tell(changes);
         Some(snapshot)
     }
 
     /// A call has deleted a channel: a list that began before tells nothing of it any more. Its object goes, and whoever
     /// looked at such a list next would find a channel that is nobody's.
-    pub(super) fn deleted(&self, id: &ChannelId) {
+    fn deleted(&self, id: &ChannelId) {
         lock(&self.deleted).insert(id.clone(), clock::instant());
         let mut last = lock(&self.snapshot);
         if let Some(Snapshot {
@@ -242,6 +252,7 @@ impl Desk {
             result: Ok(listed),
             failures,
         }) = last.as_deref()
+            && listed.channels.contains_key(id)
         {
             let (started, failures, mut listed) = (*started, *failures, listed.clone());
             listed.channels.remove(id);

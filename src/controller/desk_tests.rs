@@ -110,3 +110,16 @@ fn a_list_that_began_before_a_deletion_shows_that_channel_no_more_and_the_next_o
     );
     assert!(lock(&desk.deleted).is_empty());
 }
+
+#[test]
+fn a_deletion_is_known_to_every_object_of_the_account_it_was_made_in() {
+    let desks = Desks::new(Arc::new(Metrics::default()));
+    let both = ["one", "other"].map(|name| desks.open(&("shop".to_owned(), name.to_owned()), 20));
+    for desk in &both {
+        *lock(&desk.snapshot) = Some(Arc::new(snapshot(&[("ours", Status::Active)])));
+    }
+    desks.deleted(&ChannelId::parse("ours").unwrap());
+    for desk in &both {
+        assert!(desk.last().unwrap().result.as_ref().ok().unwrap().channels.is_empty());
+    }
+}
