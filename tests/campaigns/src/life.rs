@@ -363,6 +363,20 @@ impl Life {
         patiently("an account", || made(accounts.create(&params, &account))).await;
     }
 
+    /// Deletes the Secret of the account's token, and waits until the account misses it.
+    pub async fn lose_token(&self) {
+        let (secrets, params) = (self.secrets(), DeleteParams::default());
+        secrets.delete("wazzup-token", &params).await.unwrap();
+        self.wait("the account to miss its token", || async {
+            let status = self.accounts().get("default").await.unwrap().status.unwrap_or_default();
+            match condition(&status.conditions, "Authenticated") {
+                Some(found) if found.reason == "SecretNotFound" => Ok(()),
+                _ => Err(format!("{status:?}")),
+            }
+        })
+        .await;
+    }
+
     /// A channel with this spec.
     pub async fn channel(&self, name: &str, spec: Value) {
         let channel = json!({

@@ -1,8 +1,7 @@
 //! Objects that go in bad circumstances: their token is gone, their account stands still, their create had no clear answer.
 
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
-use wazzup_operator::api::condition;
 
 use super::{NAME, bot, gone, ids, trouble};
 use crate::{Life, oracle};
@@ -12,18 +11,7 @@ pub(super) async fn abandon(life: &Life, arm: impl FnOnce()) {
     let id = bot(life).await;
     arm();
     life.wire.watches_opened_again().await;
-    life.secrets()
-        .delete("wazzup-token", &DeleteParams::default())
-        .await
-        .unwrap();
-    life.wait("the account to miss its token", || async {
-        let status = life.accounts().get("default").await.unwrap().status.unwrap_or_default();
-        match condition(&status.conditions, "Authenticated") {
-            Some(found) if found.reason == "SecretNotFound" => Ok(()),
-            _ => Err(format!("{status:?}")),
-        }
-    })
-    .await;
+    life.lose_token().await;
     life.delete(NAME).await;
     life.until(NAME, "ActionRequired", "FixCredentials").await;
     life.annotate(NAME, "abandon", "true").await;

@@ -47,18 +47,7 @@ pub(super) async fn secret_first(life: &Life) {
 
 pub(super) async fn token_first(life: &Life) {
     let id = active(life).await;
-    life.secrets()
-        .delete("wazzup-token", &DeleteParams::default())
-        .await
-        .unwrap();
-    life.wait("the account to miss its token", || async {
-        let status = life.accounts().get("default").await.unwrap().status.unwrap_or_default();
-        match condition(&status.conditions, "Authenticated") {
-            Some(found) if found.reason == "SecretNotFound" => Ok(()),
-            _ => Err(format!("{status:?}")),
-        }
-    })
-    .await;
+    life.lose_token().await;
     life.delete(NAME).await;
     let told = said(life, NAME, "ActionRequired", "True", "FixCredentials").await;
     assert!(told.contains("abandon=true"), "{told}");
