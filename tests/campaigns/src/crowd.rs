@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Mutex,
+    sync::{Mutex, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -15,7 +15,10 @@ use serde_json::{Value, json};
 use wazzup_operator::api::{WazzupChannel, condition, names};
 use wazzup_simulator::world::Channel;
 
-use crate::{Chance, Life};
+use crate::{
+    Chance, Life,
+    sight::{Objects, Sight, by_name},
+};
 
 /// How often people look at their objects.
 const ROUND: Duration = Duration::from_millis(500);
@@ -77,6 +80,7 @@ struct Done {
 pub struct Crowd {
     members: Vec<Member>,
     done: Mutex<Done>,
+    sight: OnceLock<Sight>,
 }
 
 impl Crowd {
@@ -96,6 +100,7 @@ impl Crowd {
         Self {
             members,
             done: Mutex::default(),
+            sight: OnceLock::new(),
         }
     }
 
@@ -119,16 +124,17 @@ impl Crowd {
     }
 
     /// One round of what people do: log in, choose, mend, delete. Whoever `chooses` knows what the service has made.
-    pub async fn round(&self, life: &Life, chooses: bool) -> Vec<WazzupChannel> {
-        let objects = listed(life).await;
+    pub async fn round(&self, life: &Life, chooses: bool) -> Objects {
+        let sight = self.sight.get_or_init(|| Sight::of(life.channels()));
+        let objects = sight.objects().await;
         let round = {
             let mut done = self.done.lock().unwrap();
             done.round += 1;
             done.round
         };
-        let mut taken: BTreeSet<String> = objects.iter().flat_map(ids_of).collect();
+        let mut taken: BTreeSet<String> = objects.values().flat_map(|object| ids_of(object)).collect();
         for member in &self.members {
-            let Some(object) = objects.iter().find(|object| object.name_any() == member.name) else {
+            let Some(object) = objects.get(&member.name) else {
                 continue;
             };
             if member.leaves.is_some_and(|at| at <= round) && object.metadata.deletion_timestamp.is_none() {
@@ -149,8 +155,8 @@ impl Crowd {
         chooses: bool,
         taken: &mut BTreeSet<String>,
     ) {
-        let status = object.status.clone().unwrap_or_default();
-        let Some(reason) = condition(&status.conditions, "ActionRequired").map(|one| one.reason.clone()) else {
+        let Some(status) = &object.status else { return };
+        let Some(reason) = condition(&status.conditions, "ActionRequired").map(|one| &one.reason) else {
             return;
         };
         let id = status.channel_id.clone().unwrap_or_default();
@@ -160,8 +166,8 @@ impl Crowd {
             }
             // Who follows the link of an object that goes makes a channel that nobody waits for any more.
             "FollowLink" if object.metadata.deletion_timestamp.is_some() => {}
-            "FollowLink" => match (member.transport, status.url) {
-                ("wapi", Some(url)) => self.follow(life, member, url),
+            "FollowLink" => match (member.transport, &status.url) {
+                ("wapi", Some(url)) => self.follow(life, member, url.clone()),
                 ("vk", _) => {
                     let sink = life.config_maps().get_opt(&names::sink(&member.name)).await.unwrap();
                     let link = sink.and_then(|map| map.data).and_then(|data| data.get("link").cloned());
@@ -255,19 +261,23 @@ impl Crowd {
     pub async fn settle(&self, life: &Life, patience: Duration) -> Vec<Channel> {
         let what = format!("{} objects at rest in {}", self.members.len(), life.namespace);
         let begun = Instant::now();
-        control_plane::eventually(&what, patience, || async {
+        let objects = control_plane::eventually(&what, patience, || async {
             life.tend();
             let objects = self.round(life, true).await;
             // The log is long, and read when it may be the last thing that is seen of this life.
             let ends = begun.elapsed() + 10 * ROUND > patience;
             let log = || if ends { life.log_text() } else { String::new() };
-            let judged = self.judge(&objects).map_err(|seen| format!("{seen}\n{}", log()));
+            let mut judged = self.judge(&objects).map(|()| objects);
             tokio::time::sleep(ROUND).await;
-            judged
+            if judged.is_ok() {
+                // The verdict is about what there is, not about what the watch has told so far.
+                let objects = by_name(listed(life).await);
+                judged = self.judge(&objects).map(|()| objects);
+            }
+            judged.map_err(|seen| format!("{seen}\n{}", log()))
         })
         .await;
-        let objects = listed(life).await;
-        let held: BTreeSet<String> = objects.iter().flat_map(ids_of).collect();
+        let held: BTreeSet<String> = objects.values().flat_map(|object| ids_of(object)).collect();
         let there: BTreeMap<String, Channel> = life.remote().into_iter().map(|one| (one.id.clone(), one)).collect();
         let lost: Vec<&String> = held.iter().filter(|id| !there.contains_key(*id)).collect();
         assert!(lost.is_empty(), "held and not at the service: {lost:?}");
@@ -283,11 +293,10 @@ impl Crowd {
         )
     }
 
-    fn judge(&self, objects: &[WazzupChannel]) -> Result<(), String> {
+    fn judge(&self, objects: &Objects) -> Result<(), String> {
         let mut held = BTreeMap::new();
         for member in &self.members {
-            let object = objects.iter().find(|object| object.name_any() == member.name);
-            match (object, member.leaves) {
+            match (objects.get(&member.name), member.leaves) {
                 (None, Some(_)) => {}
                 (None, None) => panic!("{} is gone, and nobody deleted it", member.name),
                 (Some(object), Some(_)) => return Err(told(object)),

@@ -42,6 +42,7 @@ pub mod proxy;
 pub mod runner;
 mod seat;
 pub mod secrecy;
+mod sight;
 
 pub use cell::{Cell, Outcome};
 pub use chance::Chance;
