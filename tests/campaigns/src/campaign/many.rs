@@ -5,11 +5,12 @@ use std::time::Duration;
 use super::Scale;
 use crate::{Cell, Chance, Fault, Ground, Life, Moment, Outcome, Rule, Setting, crowd::Crowd, life::ACCOUNT, oracle};
 
-/// Runs over a small backlog. Two hundred backlogs of 300 objects would be half a million writes: the runs are many and
-/// small, where a kill is as likely to hit each kind of step, and a few are large, where much is under way at once.
+/// Runs in all.
 const RUNS: u64 = 200;
-/// Runs over a large backlog.
-const LARGE_RUNS: u64 = 3;
+/// Those over a large backlog, where much is under way at once; the others are over a small one, where a kill is as likely to hit
+/// each kind of step. A large one takes about 40 s of processor time, most of it the API server's, for the operator's own three
+/// thousand calls; a small one takes 4 s. Two hundred large ones would take two cores more than an hour, these runs 25 minutes.
+const LARGE_RUNS: u64 = 50;
 /// Runs in a test.
 const TEST_RUNS: u64 = 2;
 /// A small backlog has so many objects.
@@ -58,14 +59,15 @@ pub fn cells(ground: &Ground, scale: Scale, seed: u64) -> Vec<Cell> {
         Scale::Test => (TEST_RUNS, 0),
         Scale::Full => (RUNS, LARGE_RUNS),
     };
-    // The large ones take longest and begin first.
-    let sizes = (0..large).map(|_| None).chain((0..runs).map(|_| Some(SMALL)));
-    (0_u64..)
-        .zip(sizes)
-        .map(|(number, small)| {
+    (0..runs)
+        .map(|number| {
             let ground = ground.clone();
             let mut chance = Chance::of(seed, number);
-            let size = small.map_or(LARGE, |(least, most)| chance.between(least, most));
+            let size = if number < large {
+                LARGE
+            } else {
+                chance.between(SMALL.0, SMALL.1)
+            };
             let name = format!("run {number}: {size} objects");
             Cell::new("C1m", name, move || async move { run(&ground, chance, size).await })
         })
