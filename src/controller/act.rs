@@ -5,6 +5,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 
 use super::{
+    caches::account_of,
     claims::Take,
     context::Context,
     desk::{Desk, Standing},
@@ -133,8 +134,8 @@ async fn write_note(
     let written = match written {
         Ok(written) => written,
         Err(error) => {
-            if taken == Take::New {
-                for waiting in context.claims.let_go(object) {
+            if let (Take::New, Note::RecordId(id)) = (taken, note) {
+                for waiting in context.claims.let_go(object, id) {
                     context.channels.wake(&waiting);
                 }
             }
@@ -310,7 +311,7 @@ async fn send(
             let result = aside(client.delete_channel(id, *with_chats)).await;
             desk.note("delete_channel", &result, since);
             if let Ok(()) | Err(Fault::Missing { .. }) = &result {
-                context.desks.deleted(id);
+                context.desks.deleted(&context.behind(&account_of(channel)), id);
             }
             Answer::Delete(result)
         }

@@ -103,44 +103,31 @@ impl Claims {
     /// Claims an id for an object before the watch shows it; nothing is claimed when another object was first.
     pub(super) fn take(&self, channel: &WazzupChannel, id: &ChannelId) -> Take {
         let Some(uid) = channel.uid() else { return Take::TooLate };
-        let entry = Entry {
-            id: Some(id.clone()),
-            local: true,
-            intent: None,
-            ..entry(channel, &uid)
-        };
-        let mut table = self.table();
-        let entry = Entry {
-            local_intent: table.has_local_intent(&uid),
-            ..entry
-        };
-        let known = table
-            .entries
-            .get(&uid)
-            .is_some_and(|before| before.id.as_ref() == Some(id));
-        if !known && table.others_claim(id, &uid) {
-            return Take::TooLate;
-        }
-        table.put(&uid, entry);
-        if known { Take::Known } else { Take::New }
+        self.table().take(channel, &uid, id)
     }
 
     /// The same, of a channel that a search has found. A pass whose view is older than the watch's would take one more
     /// beside the object's own, and when it fails let go of both.
     pub(super) fn take_found(&self, channel: &WazzupChannel, id: &ChannelId) -> Take {
-        let shown = channel.uid().and_then(|uid| self.table().shown_with(&uid));
-        if shown.is_some_and(|shown| shown != *id) {
+        let Some(uid) = channel.uid() else { return Take::TooLate };
+        let mut table = self.table();
+        if table.shown_with(&uid).is_some_and(|shown| shown != *id) {
             return Take::Outgrown;
         }
-        self.take(channel, id)
+        table.take(channel, &uid, id)
     }
 
-    /// Takes over what an object says of itself, and nothing that was claimed for it beyond that. Returns who searches in its
-    /// account: what is free again was hidden from them, and no list will tell them of it.
-    pub(super) fn let_go(&self, channel: &WazzupChannel) -> Vec<Key> {
+    /// Takes over what an object says of itself, and not the channel that was taken for it: that could not be written down.
+    /// What the watch has shown since is newer than this view, and stays. Returns who searches in its account: what is
+    /// free again was hidden from them, and no list will tell them of it.
+    pub(super) fn let_go(&self, channel: &WazzupChannel, id: &ChannelId) -> Vec<Key> {
         let Some(uid) = channel.uid() else { return Vec::new() };
         let entry = entry(channel, &uid);
         let mut table = self.table();
+        let taken = |now: &Entry| now.local && now.id.as_ref() == Some(id);
+        if !table.entries.get(&uid).is_some_and(taken) {
+            return table.unresolved(&account_of(channel));
+        }
         let local_intent = entry.intent.is_some() && table.has_local_intent(&uid);
         table.put(&uid, Entry { local_intent, ..entry });
         table.unresolved(&account_of(channel))
@@ -223,7 +210,9 @@ impl Claims {
         });
         let mut claims: Vec<(Key, ChannelId)> = having.collect();
         drop(table);
-        claims.retain(|(account, _)| in_account(account));
+        // Asked once for each account, not for each of its objects.
+        let mut known = HashMap::new();
+        claims.retain(|(account, _)| *known.entry(account.clone()).or_insert_with(|| in_account(account)));
         claims.into_iter().map(|(_, id)| id).collect()
     }
 
@@ -243,6 +232,23 @@ impl Claims {
 }
 
 impl Table {
+    fn take(&mut self, channel: &WazzupChannel, uid: &str, id: &ChannelId) -> Take {
+        let entry = Entry {
+            id: Some(id.clone()),
+            local: true,
+            intent: None,
+            local_intent: self.has_local_intent(uid),
+            ..entry(channel, uid)
+        };
+        let before = self.entries.get(uid).and_then(|before| before.id.as_ref());
+        let known = before == Some(id);
+        if !known && self.others_claim(id, uid) {
+            return Take::TooLate;
+        }
+        self.put(uid, entry);
+        if known { Take::Known } else { Take::New }
+    }
+
     fn put(&mut self, uid: &str, entry: Entry) -> Option<ChannelId> {
         let before = self.entries.get(uid).and_then(|before| before.id.clone());
         let new = entry.id.clone().filter(|id| before.as_ref() != Some(id));

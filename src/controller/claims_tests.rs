@@ -52,7 +52,7 @@ fn of_two_searches_that_find_one_channel_the_first_has_it_until_it_lets_go() {
     assert_eq!(claims.take(&one, &id("x")), Take::Known);
     assert_eq!(claims.take(&two, &id("x")), Take::TooLate);
     assert!(claims.is_anothers(&id("x"), "two") && !claims.is_anothers(&id("x"), "one"));
-    claims.let_go(&one);
+    claims.let_go(&one, &id("x"));
     assert_eq!(claims.take(&two, &id("x")), Take::New);
 }
 
@@ -125,7 +125,7 @@ fn who_searches_is_named_when_a_channel_is_free_again() {
     claims.update(&taker);
     claims.update(&searcher);
     claims.take(&taker, &id("x"));
-    let waiting = claims.let_go(&taker);
+    let waiting = claims.let_go(&taker, &id("x"));
     assert!(
         waiting.contains(&("shop".to_owned(), "searcher".to_owned())),
         "{waiting:?}"
@@ -177,14 +177,14 @@ fn an_intent_counts_from_the_moment_it_is_written_until_it_is_known_to_be_gone()
     assert_eq!(open(), 1, "the watch is late");
     claims.take(&after, &id("x"));
     assert_eq!(open(), 0, "its channel was found");
-    claims.let_go(&after);
+    claims.let_go(&after, &id("x"));
     claims.update(&before);
     assert_eq!(open(), 1, "the id could not be written, and the watch is still late");
     claims.update(&after);
     claims.update(&before);
     assert_eq!(open(), 0, "the watch has shown it, and then that it is gone");
     claims.update(&after);
-    claims.let_go(&after);
+    claims.let_go(&after, &id("x"));
     claims.update(&before);
     assert_eq!(open(), 0, "what the watch has shown is the watch's to take back");
     claims.written(&after);
@@ -223,6 +223,14 @@ fn a_pass_with_an_old_view_takes_no_other_channel_and_costs_the_object_none() {
     assert_eq!(claims.take_found(&old, &id("other")), Take::Outgrown);
     assert!(claims.is_claimed(&id("own")) && !claims.is_claimed(&id("other")));
     assert_eq!(claims.take_found(&old, &id("own")), Take::Known);
+    let late = channel("c", since, None, None);
+    assert_eq!(claims.take_found(&late, &id("third")), Take::New);
+    claims.update(&channel("c", since, Some("shown"), Some("shown")));
+    claims.let_go(&late, &id("third"));
+    assert!(
+        claims.is_claimed(&id("shown")),
+        "what the watch brought while the write was under way stays"
+    );
     let free = channel("b", since, None, None);
     assert_eq!(claims.take_found(&free, &id("other")), Take::New);
     assert_eq!(

@@ -2,13 +2,16 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::{caches::Key, census::lane_word, slots::aside};
+use super::{caches::Key, census::lane_word, deletions::Deletions, lanes::Behind, slots::aside};
 use crate::{
     clock,
     cluster::secrets::AccountKeys,
@@ -64,8 +67,10 @@ pub(super) struct Desk {
     pub(super) gate: Gate,
     standing: Mutex<Standing>,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
-    /// Channels that were deleted by a call, and when its answer came, until a list that began later.
-    deleted: Mutex<HashMap<ChannelId, Instant>>,
+    /// How often the lists were forgotten: one that was under way then is another token's.
+    forgotten: AtomicU64,
+    /// Channels that were deleted by a call, until a list that began later.
+    deletions: Deletions,
     listing: AsyncMutex<()>,
     trust: Mutex<Trust>,
     metrics: Arc<Metrics>,
@@ -119,9 +124,12 @@ impl Desks {
     }
 
     /// A call has deleted a channel, whichever of several objects of one account it went through.
-    pub(super) fn deleted(&self, id: &ChannelId) {
-        for desk in self.all() {
-            desk.deleted(id);
+    pub(super) fn deleted(&self, behind: &Behind, id: &ChannelId) {
+        let desks: Vec<(Key, Arc<Desk>)> = lock(&self.desks).clone().into_iter().collect();
+        for (account, desk) in desks {
+            if Behind::of(&account, Some(&desk)) == *behind {
+                desk.deleted(id);
+            }
         }
     }
 
@@ -136,7 +144,8 @@ impl Desk {
             gate: Gate::new(rate),
             standing: Mutex::default(),
             snapshot: Mutex::default(),
-            deleted: Mutex::default(),
+            forgotten: AtomicU64::default(),
+            deletions: Deletions::default(),
             listing: AsyncMutex::default(),
             trust: Mutex::default(),
             metrics,
@@ -158,7 +167,9 @@ impl Desk {
 
     /// A client of another account's token must not be judged by the old one's list.
     pub(super) fn forget_list(&self) {
-        *lock(&self.snapshot) = None;
+        let mut last = lock(&self.snapshot);
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        *last = None;
     }
 
     /// An event came: the subscription works.
@@ -198,7 +209,10 @@ impl Desk {
         if let Some(snapshot) = self.good_enough(not_before) {
             return Some(snapshot);
         }
-        aside(self.look_anew(not_before, lane, tell)).await
+        let found = aside(self.look_anew(not_before, lane, tell)).await?;
+        // While this waited for its turn to go on, a deletion may have taken something out of the list.
+        let last = self.last().filter(|last| last.started >= found.started);
+        Some(last.unwrap_or(found))
     }
 
     async fn look_anew(
@@ -211,6 +225,7 @@ impl Desk {
         if let Some(snapshot) = self.good_enough(not_before) {
             return Some(snapshot);
         }
+        let forgotten = self.forgotten.load(Ordering::Acquire);
         let client = self.standing().client?;
         self.wait(lane).await;
         let started = clock::instant();
@@ -219,6 +234,9 @@ impl Desk {
         self.metrics.call("list_channels", &result, started.elapsed());
         // Held until the list is there for all: a deletion in between would find neither it nor the one before.
         let mut last = lock(&self.snapshot);
+        if self.forgotten.load(Ordering::Acquire) != forgotten {
+            return None;
+        }
         let before = last.clone();
         let failures = match &result {
             Ok(_) => 0,
@@ -227,7 +245,7 @@ impl Desk {
             Err(_) => before.as_ref().map_or(1, |before| before.failures.saturating_add(1)),
         };
         let mut listed = result.map(Listed::from);
-        let vanished = self.without_deleted(started, &mut listed);
+        let vanished = self.deletions.take_out(started, &mut listed);
         let snapshot = Arc::new(Snapshot {
             started,
             result: listed,
@@ -245,7 +263,7 @@ impl Desk {
     /// A call has deleted a channel: a list that began before tells nothing of it any more. Its object goes, and whoever
     /// looked at such a list next would find a channel that is nobody's.
     fn deleted(&self, id: &ChannelId) {
-        lock(&self.deleted).insert(id.clone(), clock::instant());
+        self.deletions.add(id);
         let mut last = lock(&self.snapshot);
         if let Some(Snapshot {
             started,
@@ -256,28 +274,13 @@ impl Desk {
         {
             let (started, failures, mut listed) = (*started, *failures, listed.clone());
             listed.channels.remove(id);
+            self.deletions.was_shown(id);
             *last = Some(Arc::new(Snapshot {
                 started,
                 result: Ok(listed),
                 failures,
             }));
         }
-    }
-
-    /// Takes deleted channels out of a list that began too early, and returns those of which this one tells itself.
-    fn without_deleted(&self, started: Instant, listed: &mut Result<Listed, Fault>) -> Vec<ChannelId> {
-        let Ok(listed) = listed else { return Vec::new() };
-        let mut told = Vec::new();
-        lock(&self.deleted).retain(|id, at| {
-            let early = started <= *at;
-            if early {
-                listed.channels.remove(id);
-            } else {
-                told.push(id.clone());
-            }
-            early
-        });
-        told
     }
 
     fn good_enough(&self, not_before: Option<Instant>) -> Option<Arc<Snapshot>> {

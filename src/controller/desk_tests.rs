@@ -81,45 +81,50 @@ fn a_list_that_began_before_a_deletion_shows_that_channel_no_more_and_the_next_o
     let last = desk.last().unwrap();
     assert_eq!((last.started, last.failures), (started, 2), "it is no newer for that");
 
-    assert_eq!(desk.without_deleted(started, &mut under_way), []);
+    assert_eq!(desk.deletions.take_out(started, &mut under_way), []);
     assert!(
         !under_way.unwrap().channels.contains_key(&id),
         "a list that was under way"
     );
 
-    let at = lock(&desk.deleted)[&id];
-    assert_eq!(desk.without_deleted(at, &mut at_once), []);
+    let at = desk.deletions.at(&id).unwrap();
+    assert_eq!(desk.deletions.take_out(at, &mut at_once), []);
     assert!(
         !at_once.unwrap().channels.contains_key(&id),
         "a list of the very moment at which the answer came"
     );
 
     let mut failed = Err(Fault::Throttled { retry_after: None });
-    assert_eq!(desk.without_deleted(clock::instant(), &mut failed), []);
-    assert!(
-        lock(&desk.deleted).contains_key(&id),
-        "a list that failed shows nothing"
-    );
+    assert_eq!(desk.deletions.take_out(clock::instant(), &mut failed), []);
+    assert!(desk.deletions.at(&id).is_some(), "a list that failed shows nothing");
 
     let mut later = snapshot(&[("ours", Status::Active)]);
-    let told = desk.without_deleted(later.started, &mut later.result);
+    let told = desk.deletions.take_out(later.started, &mut later.result);
     assert_eq!(told, std::slice::from_ref(&id));
     assert!(
         later.result.unwrap().channels.contains_key(&id),
         "a later list is believed"
     );
-    assert!(lock(&desk.deleted).is_empty());
+    assert!(desk.deletions.at(&id).is_none());
 }
 
 #[test]
 fn a_deletion_is_known_to_every_object_of_the_account_it_was_made_in() {
     let desks = Desks::new(Arc::new(Metrics::default()));
-    let both = ["one", "other"].map(|name| desks.open(&("shop".to_owned(), name.to_owned()), 20));
-    for desk in &both {
+    let all = ["1", "1", "2"].map(|number| {
+        let name = format!("{number}-{:?}", desks.all().len());
+        let desk = desks.open(&("shop".to_owned(), name), 20);
+        desk.set(|standing| standing.remote = RemoteAccountId::parse(number).ok());
         *lock(&desk.snapshot) = Some(Arc::new(snapshot(&[("ours", Status::Active)])));
-    }
-    desks.deleted(&ChannelId::parse("ours").unwrap());
-    for desk in &both {
-        assert!(desk.last().unwrap().result.as_ref().ok().unwrap().channels.is_empty());
-    }
+        desk
+    });
+    let id = ChannelId::parse("ours").unwrap();
+    desks.deleted(&Behind::Remote("1".to_owned()), &id);
+    let left = all.each_ref().map(|desk| {
+        let last = desk.last().unwrap();
+        last.result.as_ref().ok().unwrap().channels.len()
+    });
+    assert_eq!(left, [0, 0, 1]);
+    let mut later = snapshot(&[]);
+    assert_eq!(all[2].deletions.take_out(later.started, &mut later.result), []);
 }

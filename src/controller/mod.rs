@@ -14,6 +14,7 @@ mod census;
 mod channel;
 mod claims;
 mod context;
+mod deletions;
 mod desk;
 mod grant;
 mod hub;

@@ -336,10 +336,15 @@ async fn find_hidden_sink(context: &Context, channel: &WazzupChannel, seen: &See
         }
         return seen.sink.clone();
     }
+    if let Some(found) = context.qr.looked_up(uid) {
+        return found;
+    }
     match sink::look(&context.client, channel).await {
-        Ok(Sink::Foreign) => Sink::Foreign,
         Ok(found) => {
-            context.qr.forget_foreign(uid);
+            context.qr.found(uid, &found);
+            if found != Sink::Foreign {
+                context.qr.forget_foreign(uid);
+            }
             found
         }
         // What was found before counts until somebody sees that it is gone.

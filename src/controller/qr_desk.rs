@@ -26,13 +26,15 @@ use crate::{
     },
     metrics::Metrics,
     model::{ChannelId, QrPayload},
-    plan::{QrRuling, rule_on_qr},
+    plan::{QrRuling, Sink, rule_on_qr},
     qr::Picture,
     webhook::Delivery,
 };
 
 /// At most one write a second for a channel: rotations in between are superseded.
 const BETWEEN: Duration = Duration::from_secs(1);
+/// A sink is looked up by its name at most so often: a watch that is behind makes passes without end that want it.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Events for an id that nobody claims yet are kept this long.
 const EARLY: Duration = Duration::from_secs(300);
 /// So many of them.
@@ -50,6 +52,8 @@ pub(super) struct QrDesk {
     early: Mutex<HashMap<ChannelId, (Instant, Key, QrPayload)>>,
     /// Channels, by uid, whose QR met a foreign object of the sink's name: the watches hide it.
     met: Mutex<HashSet<String>>,
+    /// What was last found by the sink's name, by uid.
+    looked: Mutex<HashMap<String, (Instant, Sink)>>,
     /// Replays under way.
     replaying: AtomicUsize,
 }
@@ -82,6 +86,7 @@ impl QrDesk {
             lines: Mutex::default(),
             early: Mutex::default(),
             met: Mutex::default(),
+            looked: Mutex::default(),
             replaying: AtomicUsize::new(0),
         }
     }
@@ -137,6 +142,20 @@ impl QrDesk {
     /// The name is free, or the channel is gone.
     pub(super) fn forget_foreign(&self, uid: &str) {
         lock(&self.met).remove(uid);
+    }
+
+    /// What was found by the name of a channel's sink just now.
+    pub(super) fn looked_up(&self, uid: &str) -> Option<Sink> {
+        let looked = lock(&self.looked);
+        let (_, found) = looked.get(uid).filter(|(since, _)| since.elapsed() <= AGAIN)?;
+        Some(found.clone())
+    }
+
+    /// Keeps what was found for a moment.
+    pub(super) fn found(&self, uid: &str, found: &Sink) {
+        let mut looked = lock(&self.looked);
+        looked.retain(|_, (since, _)| since.elapsed() <= AGAIN);
+        looked.insert(uid.to_owned(), (clock::instant(), found.clone()));
     }
 
     /// Whether no QR is held for a create that is under way, and none is just being shown that was.

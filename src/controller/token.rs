@@ -234,9 +234,6 @@ impl Purse<'_> {
             .desk
             .last()
             .is_some_and(|last| matches!(last.result, Err(Fault::Denied { .. })));
-        if !same_stem || denied {
-            self.desk.forget_list();
-        }
         if !same_stem {
             recall.verified = None;
             recall.tried = None;
@@ -254,6 +251,10 @@ impl Purse<'_> {
             standing.keys = Some(keys);
             standing.vetted &= same_stem;
         });
+        // After that: a list that begins from now on is the new token's.
+        if !same_stem || denied {
+            self.desk.forget_list();
+        }
         recall.owner = token_owner(token);
         recall.source = Some(source);
     }

@@ -1,6 +1,6 @@
 //! Creating without duplicates: an intent before every create, and what becomes of one whose answer is unknown.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::model::{ChannelId, Login, RemoteChannel};
 
-/// How many ids an intent holds: of more channels of one transport, a person is asked.
+/// How many ids an intent holds: of more channels that nobody claims, a person is asked.
 pub(super) const BASELINE: usize = 300;
 
 /// Nothing exists and nothing is under way.
@@ -113,17 +113,19 @@ fn open(seen: &Seen, wish: &Wish, look: &Look) -> Plan {
 
 /// The same, where these channels are known to be others'.
 fn open_beside(seen: &Seen, wish: &Wish, look: &Look, known: &[ChannelId]) -> Plan {
-    let mut ids: Vec<ChannelId> = look.unclaimed.iter().map(|channel| channel.id.clone()).collect();
-    // What another object has now and leaves while this create is unclear is no newcomer either.
-    ids.extend(look.claimed.iter().chain(known).cloned());
-    ids.sort();
-    ids.dedup();
+    let free = look.unclaimed.iter().map(|channel| &channel.id);
+    let mut ids: BTreeSet<ChannelId> = free.chain(known).cloned().collect();
     let baseline_cut = ids.len() > BASELINE;
-    ids.truncate(BASELINE);
+    // What another object has now and leaves while this create is unclear is no newcomer either, as far as there is room.
+    for id in &look.claimed {
+        if ids.len() < BASELINE {
+            ids.insert(id.clone());
+        }
+    }
     let intent = Intent {
         at: seen.now,
         nonce: seen.nonce.clone(),
-        baseline: ids,
+        baseline: ids.into_iter().take(BASELINE).collect(),
         baseline_cut,
     };
     let mut memory = seen.memory.clone();
@@ -185,8 +187,7 @@ fn again(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) -> Plan {
     // A list may be older than the one that a person was asked about, and what was ruled out then is no newcomer now.
     let mut plan = open_beside(seen, wish, look, &repeated.known);
     plan.memory.repeated = Some(repeated);
-    // Whichever of the two makes a channel: with the older Secret remembered, the newer one is sent to it.
-    // Without one, no create was sent before this.
+    // Whichever makes a channel: with the older Secret remembered, if one was, the newer one is sent to it.
     if seen.memory.credentials_hash.is_some() {
         plan.memory.credentials_hash.clone_from(&seen.memory.credentials_hash);
     }

@@ -3,6 +3,7 @@
 use super::{
     ExternalDeletionPolicy, Look, Need, Note, Plan, Progress, Seen, SinkOrder, Verdict, Wake, Wish,
     create::{remaining, requested},
+    twins::watches,
     words,
 };
 use crate::model::{ChannelId, Login};
@@ -82,11 +83,17 @@ pub(super) fn forget(seen: &Seen) -> Plan {
     let mut memory = super::Memory {
         handled: seen.memory.handled.clone(),
         qr_closed_at: seen.memory.qr_closed_at,
-        // A twin of the channel that is gone may still turn up, and nobody else would tell of it.
-        repeated: seen.memory.repeated.clone(),
-        twins: seen.memory.twins.clone(),
         ..super::Memory::default()
     };
+    // A twin of the channel that is gone may still turn up, and nobody else would tell of it.
+    if watches(seen.memory.repeated.as_ref(), seen.now) {
+        memory.repeated = seen
+            .memory
+            .repeated
+            .clone()
+            .map(|repeated| repeated.and_known(seen.channel_id()));
+        memory.twins.clone_from(&seen.memory.twins);
+    }
     memory.handled.recreate.clone_from(&seen.object.requests.recreate);
     Plan {
         note: Some(Note::ForgetId),

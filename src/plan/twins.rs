@@ -23,6 +23,17 @@ pub struct Repeated {
     pub known: Vec<ChannelId>,
 }
 
+impl Repeated {
+    /// With one more channel that is no twin.
+    pub(super) fn and_known(mut self, id: Option<&ChannelId>) -> Self {
+        self.known.extend(id.cloned());
+        self.known.sort();
+        self.known.dedup();
+        self.known.truncate(BASELINE);
+        self
+    }
+}
+
 /// Whether newcomers of the account still matter to an object.
 pub fn watches(repeated: Option<&Repeated>, now: Timestamp) -> bool {
     repeated.is_some_and(|repeated| !remaining(repeated.at, SUSPICION, now).is_zero())

@@ -8,7 +8,7 @@ use std::{
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, BodyDataStream},
     extract::{Path, Request, State},
     http::{Method, StatusCode, header::CONTENT_LENGTH},
     routing::any,
@@ -115,6 +115,10 @@ impl Default for Limits {
     }
 }
 
+/// Of a body that is refused so much is thrown away, for so long, before the answer: most senders write to the end before they
+/// read, and one whose connection is closed under it takes that for a broken network and sends it all again.
+const REFUSED: (usize, Duration) = (16 << 20, Duration::from_secs(1));
+
 struct Receiver<I> {
     inbox: I,
     limits: Limits,
@@ -194,13 +198,20 @@ impl<I: Inbox> Receiver<I> {
             .headers()
             .get(CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|length: usize| length > self.limits.body) {
-            return Receipt::TooLarge;
-        }
-        let body = match timeout(self.limits.read, self.read(request.into_body())).await {
-            Ok(Ok(body)) => body,
-            Ok(Err(receipt)) => return receipt,
-            Err(_) => return Receipt::TooSlow,
+        let mut stream = Body::into_data_stream(request.into_body());
+        let read = if announced.is_some_and(|length: usize| length > self.limits.body) {
+            Err(Receipt::TooLarge)
+        } else {
+            let read = timeout(self.limits.read, self.read(&mut stream)).await;
+            read.unwrap_or(Err(Receipt::TooSlow))
+        };
+        let body = match read {
+            Ok(body) => body,
+            Err(Receipt::TooLarge) => {
+                let _ = timeout(REFUSED.1, throw_away(stream)).await;
+                return Receipt::TooLarge;
+            }
+            Err(receipt) => return receipt,
         };
         match parse(&body, self.inbox.now()) {
             Ok(Parsed::Test) => Receipt::Test,
@@ -210,8 +221,7 @@ impl<I: Inbox> Receiver<I> {
         }
     }
 
-    async fn read(&self, body: Body) -> Result<Vec<u8>, Receipt> {
-        let mut stream = body.into_data_stream();
+    async fn read(&self, stream: &mut BodyDataStream) -> Result<Vec<u8>, Receipt> {
         let mut read = Vec::new();
         while let Some(chunk) = stream.next().await {
             let chunk = chunk.map_err(|_| Receipt::NotJson)?;
@@ -242,6 +252,16 @@ impl<I: Inbox> Receiver<I> {
     /// Nothing is left half done under this lock.
     fn seen(&self) -> std::sync::MutexGuard<'_, Dedupe> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn throw_away(mut stream: BodyDataStream) {
+    let mut left = REFUSED.0;
+    while let Some(Ok(chunk)) = stream.next().await {
+        match left.checked_sub(chunk.len()) {
+            Some(less) => left = less,
+            None => return,
+        }
     }
 }
 

@@ -164,6 +164,15 @@ async fn a_body_over_the_cap_is_refused_whether_announced_or_not() {
     let stand = open(Limits::default()).await;
     let announced = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1048577\r\n\r\n");
     assert_eq!(stand.raw(announced.as_bytes()).await, 413);
+    for size in [1_100_000, 15 << 20] {
+        let mut stream = TcpStream::connect(stand.address).await.unwrap();
+        let whole = request("POST", PATH, &"x".repeat(size));
+        stream
+            .write_all(&whole)
+            .await
+            .expect("nobody hangs up on who still writes");
+        assert_eq!(status(&mut stream).await, 413);
+    }
     let limits = Limits {
         body: 100,
         ..Limits::default()

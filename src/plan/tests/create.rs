@@ -46,6 +46,13 @@ fn the_intent_holds_its_time_a_nonce_and_what_was_there_then() {
         panic!("no intent");
     };
     assert_eq!((intent.baseline.len(), intent.baseline_cut), (300, true));
+    looked(&mut seen).unclaimed = vec![remote("z", Transport::Telegram, "active", None)];
+    looked(&mut seen).claimed = (0..310).map(|number| id(&format!("c{number}"))).collect();
+    let Some(Note::OpenIntent(intent)) = planned(&seen).note else {
+        panic!("no intent");
+    };
+    assert_eq!((intent.baseline.len(), intent.baseline_cut), (300, false));
+    assert!(intent.baseline.contains(&id("z")), "what nobody claims comes first");
 }
 
 #[test]

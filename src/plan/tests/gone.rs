@@ -118,8 +118,16 @@ fn the_twin_of_a_channel_that_is_gone_is_still_told() {
     seen.memory.twins = vec![id("told")];
     let plan = planned(&seen);
     assert_eq!(gist(&plan), "forget, Creating");
-    assert_eq!(plan.memory.repeated, seen.memory.repeated);
+    let kept = plan.memory.repeated.unwrap();
+    assert_eq!((kept.at, kept.known), (at(-60), vec![id("mine"), id("old")]));
     assert_eq!(plan.memory.twins, [id("told")]);
+    seen.memory.repeated.as_mut().unwrap().at = at(-90_000);
+    let late = planned(&seen).memory;
+    assert_eq!(
+        (late.repeated, late.twins),
+        (None, Vec::new()),
+        "after a day nobody suspects"
+    );
 }
 
 #[test]
