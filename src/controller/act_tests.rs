@@ -79,6 +79,15 @@ fn context(host: &str, stop: &CancellationToken) -> Context {
     run::build(client, options, Arc::new(Metrics::default()), Fence::open(), stop).unwrap()
 }
 
+/// The account's desk, with a client of that host.
+fn desk_of(context: &Context, host: &str) -> (Arc<Desk>, Client) {
+    let url = ApiUrl::parse(&format!("http://{host}"), &context.options.allowed_hosts).unwrap();
+    let client = Client::new(context.http.clone(), url, Sensitive::new("token".to_owned()));
+    let desk = context.desks.open(&("shop".to_owned(), "default".to_owned()), 20);
+    desk.set(|standing| standing.client = Some(client.clone()));
+    (desk, client)
+}
+
 fn ids(snapshot: Option<Arc<Snapshot>>) -> Vec<String> {
     let snapshot = snapshot.unwrap();
     let listed = snapshot.result.as_ref().ok().unwrap();
@@ -97,10 +106,7 @@ async fn a_list_that_began_before_a_deletion_shows_that_channel_no_more_unless_i
         let service = Arc::new(Service::default());
         let host = service.start(deletion).await;
         let context = context(&host, &stop);
-        let url = ApiUrl::parse(&format!("http://{host}"), &context.options.allowed_hosts).unwrap();
-        let client = Client::new(context.http.clone(), url, Sensitive::new("token".to_owned()));
-        let desk = context.desks.open(&("shop".to_owned(), "default".to_owned()), 20);
-        desk.set(|standing| standing.client = Some(client.clone()));
+        let (desk, client) = desk_of(&context, &host);
         let object = json!({
             "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupChannel",
             "metadata": {"name": "bot", "namespace": "shop"}, "spec": {"transport": "telegram"},
@@ -145,4 +151,25 @@ async fn a_list_that_began_before_a_deletion_shows_that_channel_no_more_unless_i
         );
         stop.cancel();
     }
+}
+
+#[tokio::test]
+async fn a_list_that_was_under_way_when_the_token_changed_never_vouches_for_the_new_one() {
+    let stop = CancellationToken::new();
+    let service = Arc::new(Service::default());
+    let host = service.start(StatusCode::OK).await;
+    let context = context(&host, &stop);
+    let (desk, _) = desk_of(&context, &host);
+    let look = || desk.look(Some(clock::instant()), Lane::Person, |_| ());
+    *service.shown.lock().unwrap() = vec!["theirs"];
+    let changed = async {
+        service.asked.notified().await;
+        desk.forget_list();
+        service.go.notify_one();
+    };
+    let (under_way, ()) = tokio::join!(look(), changed);
+    assert!(under_way.is_none() && desk.last().is_none());
+    service.go.notify_one();
+    assert_eq!(ids(look().await), ["theirs"], "the next one is the new token's");
+    stop.cancel();
 }
