@@ -276,3 +276,8 @@ pub(super) fn adopted(seen: &Seen) -> Plan {
     assert_eq!(watched.map(|repeated| repeated.at), Some(seen.now));
     planned(&written(seen.clone(), &first))
 }
+
+/// Whether a question ends in the command that takes an older answer away.
+pub(super) fn takes_answer_away(plan: &Plan) -> bool {
+    words(plan).ends_with("wazzup24.com/resolve-create-")
+}
