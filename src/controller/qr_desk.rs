@@ -271,3 +271,25 @@ const fn word(ruling: QrRuling) -> &'static str {
         QrRuling::Ahead => "ahead",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_found_by_a_sinks_name_serves_its_own_channel_for_a_second() {
+        let nowhere = axum::Router::new().fallback(std::future::pending::<axum::http::StatusCode>);
+        let client = kube::Client::new(nowhere, "shop");
+        let caches = Arc::new(Caches { scopes: Vec::new() });
+        let desk = QrDesk::new(client, caches, Arc::default(), Arc::default(), Arc::default());
+        assert_eq!(desk.looked_up("a"), None);
+        desk.found("a", &Sink::Foreign);
+        assert_eq!(desk.looked_up("a"), Some(Sink::Foreign));
+        assert_eq!(desk.looked_up("b"), None);
+        let before = clock::instant().checked_sub(AGAIN + Duration::from_millis(1)).unwrap();
+        lock(&desk.looked).insert("a".to_owned(), (before, Sink::Foreign));
+        assert_eq!(desk.looked_up("a"), None);
+        desk.found("b", &Sink::Absent);
+        assert!(!lock(&desk.looked).contains_key("a"), "none is kept for longer");
+    }
+}
