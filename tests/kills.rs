@@ -20,7 +20,7 @@ fn ground() -> Ground {
     Ground::find(Path::new(env!("CARGO_BIN_EXE_wazzup-operator")))
 }
 
-/// Prints what came of all cells. Later repeats of a step may merge with others in each of three tries: those are told, and are few.
+/// Prints what came of all cells. What not every run has may be missing in each of three tries: it is told, and is little.
 async fn all_of(what: &str, cells: Vec<Cell>, at_once: usize, may_skip: usize) {
     let results = runner::run(cells, at_once, |line| {
         if line.starts_with("FAILED") {
