@@ -11,7 +11,8 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use campaigns::{Ground, Outcome, campaign, runner};
+use campaigns::{Cell, Ground, Outcome, campaign, runner};
+use futures::future;
 
 const USAGE: &str = "campaigns [NAME ...] [--seed N] [--jobs N] [--match TEXT] [--operator FILE] [--out FILE]
 
@@ -85,13 +86,15 @@ async fn main() -> ExitCode {
     };
     println!("seed {}", wanted.seed);
     let ground = Ground::find(&wanted.operator);
-    let mut cells = Vec::new();
+    let mut makes = Vec::new();
     for (name, what, make) in campaign::ALL {
         if wanted.names.is_empty() || wanted.names.iter().any(|one| one == name) {
             println!("{name}: {what}");
-            cells.extend(make(ground.clone(), campaign::Scale::Full, wanted.seed).await);
+            makes.push(make(ground.clone(), campaign::Scale::Full, wanted.seed));
         }
     }
+    // The calm runs that some need wait more than they work: side by side.
+    let mut cells: Vec<Cell> = future::join_all(makes).await.into_iter().flatten().collect();
     cells.retain(|cell| cell.name.contains(&wanted.matching));
     // Those that wait beside those that work; what an interrupted run has played is a fair sample.
     let cells = campaign::sample(cells, wanted.seed, usize::MAX);
