@@ -34,6 +34,8 @@ pub struct Sent {
     pub body: Value,
     /// The last answer; `None` when there was none.
     pub status: Option<u16>,
+    /// How often it was sent, until an answer was 200.
+    pub tries: u32,
 }
 
 /// Everything since the start, or since it was cleared.

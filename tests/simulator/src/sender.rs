@@ -61,7 +61,9 @@ async fn deliver(shared: &Shared, url: &str, event: &Event) {
         let at = shared.now();
         let mut status = None;
         let mut pause = Duration::from_millis(100);
+        let mut tries = 0;
         for _ in 0..TRIES {
+            tries += 1;
             let answer = shared
                 .http
                 .post(url)
@@ -81,6 +83,7 @@ async fn deliver(shared: &Shared, url: &str, event: &Event) {
             url: url.to_owned(),
             body: event.body.clone(),
             status,
+            tries,
         });
     }
 }

@@ -119,8 +119,8 @@ async fn main() -> ExitCode {
     let table = format!("seed {}\n\n{}", wanted.seed, runner::table(&results));
     println!("\n{table}");
     write(&table);
-    let failed = results
-        .iter()
-        .any(|result| matches!(result.outcome, Outcome::Failed(_)));
-    ExitCode::from(u8::from(failed))
+    let is = |wanted: fn(&Outcome) -> bool| results.iter().any(|result| wanted(&result.outcome));
+    let failed = is(|outcome| matches!(outcome, Outcome::Failed(_)));
+    let passed = is(|outcome| matches!(outcome, Outcome::Passed | Outcome::Told(_)));
+    ExitCode::from(u8::from(failed || !passed))
 }

@@ -16,7 +16,7 @@ use crate::{
 /// More steps than any flow has.
 const MOST: usize = 80;
 /// Passes merge differently from run to run: a point that a run did not reach is tried so often.
-const TRIES: usize = 3;
+pub(super) const TRIES: usize = 3;
 /// So long all tries may take: lives that wait out three graces each.
 const PATIENCE: Duration = Duration::from_secs(1_500);
 /// Reads repeat by the clock: so many of each label are points.
@@ -52,6 +52,18 @@ impl Point {
             _ => label::is_step(self.side, &self.label),
         };
         first && step && !self.label.contains("wazzupaccounts")
+    }
+
+    /// What became of it where no try reached it.
+    pub(super) fn missed(&self, flow: Flow) -> Outcome {
+        let why = format!("the flow was over before this step came, {TRIES} times");
+        if self.must_be_reached(flow) {
+            Outcome::Failed(why)
+        } else if self.comes_by_chance() {
+            Outcome::Skipped(format!("{BY_CHANCE}: {why}"))
+        } else {
+            Outcome::Skipped(why)
+        }
     }
 
     /// Whether a run may well do without it: one of the two calm runs did, or it tells the status once more, or an account's,
@@ -129,14 +141,7 @@ pub async fn kill_at(ground: &Ground, flow: Flow, point: &Point, moment: Moment)
             return Outcome::Passed;
         }
     }
-    let why = format!("the flow was over before this step came, {TRIES} times");
-    if point.must_be_reached(flow) {
-        Outcome::Failed(why)
-    } else if point.comes_by_chance() {
-        Outcome::Skipped(format!("{BY_CHANCE}: {why}"))
-    } else {
-        Outcome::Skipped(why)
-    }
+    point.missed(flow)
 }
 
 /// Plays a flow and kills the operator around one of its points and, after the restart, around the next step.
@@ -144,16 +149,19 @@ pub async fn kill_twice(ground: &Ground, flow: Flow, point: &Point, moments: [Mo
     let mut most = 0;
     for _ in 0..TRIES {
         let first = Rule::once(point.side, &point.label, Fault::Kill(moments[0])).nth(point.nth);
-        let next = Rule::step(1, Fault::Kill(moments[1]));
+        let next = match flow {
+            Flow::Lease | Flow::HandOver => Rule::once(Side::Kubernetes, "PUT leases", Fault::Kill(moments[1])),
+            _ => Rule::step(1, Fault::Kill(moments[1])),
+        };
         most = most.max(struck(ground, flow, vec![first, next]).await);
         if most == 2 {
             return Outcome::Passed;
         }
     }
-    Outcome::Skipped(match most {
-        0 => format!("the flow was over before this step came, {TRIES} times"),
-        _ => "no step was left after the restart".to_owned(),
-    })
+    match most {
+        0 => point.missed(flow),
+        _ => Outcome::Skipped("no step was left after the restart".to_owned()),
+    }
 }
 
 /// The points of all these flows, those whose runs take long first: their waits overlap.
@@ -204,13 +212,8 @@ pub async fn pairs(ground: Ground, scale: Scale) -> Vec<Cell> {
     if scale == Scale::Test {
         return Vec::new();
     }
-    // What is a step of the lease's flows is none of the others'.
-    let flows: Vec<Flow> = flows()
-        .into_iter()
-        .filter(|flow| !matches!(flow, Flow::Lease | Flow::HandOver))
-        .collect();
     let mut cells = Vec::new();
-    for (flow, point, moment) in all_points(&ground, &flows, false).await {
+    for (flow, point, moment) in all_points(&ground, &flows(), false).await {
         for second in Moment::ALL {
             let (ground, point) = (ground.clone(), point.clone());
             let name = format!(

@@ -69,6 +69,11 @@ pub const ALL: &[(&str, &str, Make)] = &[
         |ground, scale, _| Box::pin(async move { replicas::cells(&ground, scale).await }),
     ),
     (
+        "C6k",
+        "the leader of two replicas is killed at each write of each flow, and the other one takes over",
+        |ground, scale, _| Box::pin(async move { replicas::kills(&ground, scale).await }),
+    ),
+    (
         "C6s",
         "two replicas: the leader is cut off, loses its lease, is replaced; events reach the other one",
         |ground, scale, _| Box::pin(async move { replicas_stories::cells(&ground, scale) }),

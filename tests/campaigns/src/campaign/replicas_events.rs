@@ -59,16 +59,33 @@ pub(super) async fn events_aside(ground: Ground) {
     leadership::assert_only_the_leader_acted(&life);
 }
 
-/// A change that comes within a second of another one is told as well: the leader has no other way to it within its interval.
-pub(super) async fn many_events_aside(ground: Ground) {
-    let life = pair(&ground, "many").await;
-    life.start();
-    let leader = until_led(&life).await;
+/// An account whose list comes once an hour, with its subscription.
+async fn by_events_alone(life: &Life) {
     life.secret("wazzup-token", json!({"token": crate::life::TOKEN})).await;
     let auth = json!({"clientToken": {"secretRef": {"name": "wazzup-token", "key": "token"}}});
     life.account_with(json!({"auth": auth, "apiUrl": life.wazzup, "sync": {"interval": "1h"}}))
         .await;
     life.until_subscribed().await;
+}
+
+async fn until_told(life: &Life, name: &str, state: &str) {
+    life.wait(&format!("{name} to be told {state}"), || async {
+        let status = life.status(name).await;
+        if status.status.as_deref() == Some(state) {
+            Ok(())
+        } else {
+            Err(format!("{status:?}"))
+        }
+    })
+    .await;
+}
+
+/// A change that comes within a second of another one is told as well: the leader has no other way to it within its interval.
+pub(super) async fn many_events_aside(ground: Ground) {
+    let life = pair(&ground, "many").await;
+    life.start();
+    let leader = until_led(&life).await;
+    by_events_alone(&life).await;
     life.bot("first", "100:canary-bot").await;
     life.bot("second", "200:canary-bot").await;
     life.until_ready("first").await;
@@ -83,15 +100,7 @@ pub(super) async fn many_events_aside(ground: Ground) {
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     for name in ["first", "second"] {
-        life.wait(&format!("{name} to be told"), || async {
-            let status = life.status(name).await;
-            if status.status.as_deref() == Some("disabled") {
-                Ok(())
-            } else {
-                Err(format!("{status:?}"))
-            }
-        })
-        .await;
+        until_told(&life, name, "disabled").await;
     }
     leadership::assert_only_the_leader_acted(&life);
 }
@@ -152,7 +161,7 @@ fn shown(life: &Life) -> usize {
         .count()
 }
 
-/// A new replica, then an old one less, twice, while events come all the time.
+/// A new replica, then an old one less, twice, while events come all the time: each is answered 200 at its first try.
 pub(super) async fn rolled(ground: Ground) {
     let mut setting = Setting {
         replicas: 3,
@@ -167,8 +176,11 @@ pub(super) async fn rolled(ground: Ground) {
     for replica in [0, 1] {
         life.start_replica(replica);
     }
-    life.account().await;
-    life.until_subscribed().await;
+    by_events_alone(&life).await;
+    life.bot("steady", "300:canary-bot").await;
+    life.until_ready("steady").await;
+    let steady = life.status("steady").await.channel_id.unwrap_or_default();
+    let states = [("disabled", Some("blocked")), ("active", None)];
     life.channel("waiting", json!({"transport": "whatsapp"})).await;
     life.until("waiting", "ActionRequired", "ScanQr").await;
     for (number, (young, old)) in [(2, 0), (0, 1)].into_iter().enumerate() {
@@ -181,7 +193,13 @@ pub(super) async fn rolled(ground: Ground) {
         life.wire.replicas()[old].terminate();
         let bot = format!("bot{number}");
         life.bot(&bot, &format!("{number}00:canary-bot")).await;
+        // A change at the service while the receivers change; no list comes within the hour.
+        let (state, reason) = states[number];
+        life.simulator
+            .with(|world, now| world.set_status(&steady, state, reason, now))
+            .unwrap();
         until_ended(&life, old, ended, 0).await;
+        until_told(&life, "steady", state).await;
         life.until_ready(&bot).await;
     }
     life.wait("events enough", || async {
@@ -200,16 +218,16 @@ pub(super) async fn rolled(ground: Ground) {
         }
     })
     .await;
-    rest(&life, &["waiting", "bot0", "bot1"]).await;
+    rest(&life, &["steady", "waiting", "bot0", "bot1"]).await;
     let journal = life.simulator.journal();
     let lost: Vec<_> = journal
         .webhooks
         .iter()
-        .filter(|sent| sent.status != Some(200))
+        .filter(|sent| sent.status != Some(200) || sent.tries > 1)
         .collect();
     let (sent, qrs) = (journal.webhooks.len(), shown(&life));
     assert!(sent > 10 && qrs > 5, "{sent} events were sent and {qrs} codes shown");
     assert!(lost.is_empty(), "{lost:#?}");
     let remote = life.simulator.with(|world, _| world.channels_of(ACCOUNT).len());
-    assert_eq!(remote, 3);
+    assert_eq!(remote, 4);
 }

@@ -229,10 +229,12 @@ async fn left_or_told(life: &Life) -> bool {
 }
 
 pub(super) async fn namespace_object_first(life: &Life) {
-    active(life).await;
+    let id = active(life).await;
     life.delete(NAME).await;
     delete_namespace(life).await;
     // The namespace's controller takes Secrets in no order: whoever is left without a token is told what to do.
-    left_or_told(life).await;
+    let left = left_or_told(life).await;
     until_namespace_gone(life).await;
+    assert!(left || ids(life).is_empty(), "{id} was left without a word");
+    oracle::assert_deleted_only(life, &[id]);
 }

@@ -27,6 +27,8 @@ const GROWTH: u64 = 32 << 10;
 struct Found {
     took: Vec<Duration>,
     refused: usize,
+    /// Every answer, those of QR codes too.
+    all: usize,
 }
 
 pub(super) async fn flood(ground: &Ground, rate: u32, lasts: Duration) -> Outcome {
@@ -77,6 +79,7 @@ pub(super) async fn flood(ground: &Ground, rate: u32, lasts: Duration) -> Outcom
         let one = sender.await.unwrap();
         found.took.extend(one.took);
         found.refused += one.refused;
+        found.all += one.all;
     }
     let took = begun.elapsed();
     found.took.sort();
@@ -90,20 +93,24 @@ pub(super) async fn flood(ground: &Ground, rate: u32, lasts: Duration) -> Outcom
     let writes = life.wire.steps().len() - before;
     let growth = service::memory(&life, "VmRSS:").saturating_sub(memory);
     let asked = requests(&life) - asked;
-    println!(
-        "C4 flood: {} answers in {:.1} s ({:.0}/s), p50 {:?}, p99 {:?}, p99.9 {:?}, {} refused, {writes} Kubernetes and Wazzup writes, \
+    let achieved = found.all as f64 / took.as_secs_f64();
+    let figures = format!(
+        "{} of {} events a second, {} answers in {:.1} s, p50 {:?}, p99 {:?}, p99.9 {:?}, {} refused, {writes} Kubernetes and Wazzup writes, \
          {asked} requests to Wazzup, {growth} KiB more resident",
-        found.took.len(),
+        achieved.round(),
+        rate,
+        found.all,
         took.as_secs_f64(),
-        found.took.len() as f64 / took.as_secs_f64(),
         of(500),
         of(990),
         of(999),
         found.refused,
     );
+    println!("C4 flood: {figures}");
     // On a machine that does other things too, the figure is told and only an unreasonable one is a failure.
-    assert!(of(990) < Duration::from_secs(2), "p99 {:?}", of(990));
-    assert!(found.refused * 100 <= found.took.len(), "{} refused", found.refused);
+    assert!(achieved >= f64::from(rate) * 0.9, "no flood: {figures}");
+    assert!(of(990) < Duration::from_secs(2), "{figures}");
+    assert!(found.refused * 100 <= found.all, "{figures}");
     let bound = 4 + took.as_secs() * 2;
     assert!(
         writes as u64 <= bound,
@@ -129,7 +136,7 @@ pub(super) async fn flood(ground: &Ground, rate: u32, lasts: Duration) -> Outcom
     oracle::assert_one_channel_each(&life).await;
     oracle::assert_status_is_true(&life).await;
     oracle::assert_sound(&life);
-    Outcome::Passed
+    Outcome::Told(figures)
 }
 
 fn requests(life: &Life) -> usize {
@@ -156,13 +163,17 @@ async fn send(url: &str, ids: &(Vec<String>, String), number: u32, rate: u32, la
         tokio::time::sleep_until(due.into()).await;
         let key = format!("{number}-{turn}");
         let bot = &ids.0[turn as usize % ids.0.len()];
-        let event = match turn % 10 {
+        let mut event = match turn % 10 {
             0 => Kind::Qr.event(&ids.1, seconds(), &key),
             1 | 2 => Kind::Status.event(&format!("unknown-{key}"), seconds(), &key),
             3 => Kind::Status.event(bot, seconds(), "the-same"),
             4 => Kind::Create.event(bot, seconds(), &key),
             _ => Kind::Status.event(bot, seconds(), &key),
         };
+        // Each QR is a new one: what is written once a second is the last of many.
+        if turn.is_multiple_of(10) {
+            event["data"][0]["qr_code"] = json!(format!("2@canary-flood-{key}"));
+        }
         let body = event.to_string();
         let head = format!(
             "POST /{path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {}\r\n\r\n",
@@ -175,6 +186,7 @@ async fn send(url: &str, ids: &(Vec<String>, String), number: u32, rate: u32, la
         if turn % 10 != 0 {
             found.took.push(sent.elapsed());
         }
+        found.all += 1;
         found.refused += usize::from(status != 200);
     }
     found
