@@ -5,6 +5,7 @@
 //! Next: `controller::act` and `controller::channel` call these in the order that a plan fixes.
 
 pub mod access;
+pub mod again;
 pub mod events;
 pub mod grants;
 pub mod memory;

@@ -108,6 +108,8 @@ fn metadata<K: ResourceExt>(
     if !annotations.is_empty() {
         metadata.insert("annotations".to_owned(), json!(annotations));
     }
+    // What was made anew under its name is another object: the API server refuses then.
+    metadata.insert("uid".to_owned(), json!(object.uid()));
     // A list is replaced whole, so changing it from a stale view would drop somebody else's finalizer.
     if conditional || changes {
         metadata.insert("resourceVersion".to_owned(), json!(object.resource_version()));

@@ -21,7 +21,11 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{ClusterError, secrets, within};
+use super::{
+    ClusterError,
+    again::{self, Again, Asked},
+    secrets, within,
+};
 use crate::api::names;
 
 /// Objects on one page of a list.
@@ -138,8 +142,9 @@ pub fn start<S: Source>(
     stop: CancellationToken,
     prune: fn(&mut S::Object),
     tell: impl FnMut(Change<S::Object>) + Send + 'static,
-) -> Store<S::Object> {
+) -> (Store<S::Object>, Again) {
     let (store, writer) = reflector::store();
+    let (again, asked) = again::pair();
     let keeper = Keeper {
         source,
         labels,
@@ -149,6 +154,7 @@ pub fn start<S: Source>(
         tell,
         patience: PATIENCE,
         filled: false,
+        asked,
     };
     tokio::spawn(async move {
         tokio::select! {
@@ -156,7 +162,7 @@ pub fn start<S: Source>(
             () = keeper.keep() => {}
         }
     });
-    store
+    (store, again)
 }
 
 /// Why a watch ended.
@@ -176,12 +182,14 @@ struct Keeper<S: Source, T> {
     tell: T,
     patience: Patience,
     filled: bool,
+    asked: Asked,
 }
 
 impl<S: Source, T: FnMut(Change<S::Object>) + Send> Keeper<S, T> {
     async fn keep(mut self) {
         let mut failures = 0;
         loop {
+            let asked = self.asked.begin();
             let listed = if self.filled {
                 self.list_again().await
             } else {
@@ -189,6 +197,7 @@ impl<S: Source, T: FnMut(Change<S::Object>) + Send> Keeper<S, T> {
             };
             match listed {
                 Ok(mut version) => {
+                    self.asked.answer(asked);
                     let list_again = Instant::now() + self.patience.list_again.mul_f64(jitter());
                     while let Ended::Over = self.once(&mut version, list_again, &mut failures).await {}
                 }
@@ -237,7 +246,11 @@ impl<S: Source, T: FnMut(Change<S::Object>) + Send> Keeper<S, T> {
         let mut events = within(self.source.watch(&params, version)).await?;
         let dead = Instant::now() + self.patience.dead;
         loop {
-            let event = match timeout_at(dead.min(list_again), events.try_next()).await {
+            let event = tokio::select! {
+                event = timeout_at(dead.min(list_again), events.try_next()) => event,
+                () = self.asked.once() => return Ok(Ended::ListAgain),
+            };
+            let event = match event {
                 Ok(event) => event?,
                 Err(_) if Instant::now() >= list_again => return Ok(Ended::ListAgain),
                 Err(_) => return Ok(Ended::Over),

@@ -75,6 +75,10 @@ impl Source for Server {
 
 /// Keeps a cache for so long; the changes that were told, as `listed a1 b1`, `applied a2`, `deleted b1`.
 async fn keep(server: &Server, patience: Patience, time: Duration) -> Vec<String> {
+    keep_asked(server, patience, time, again::pair().1).await
+}
+
+async fn keep_asked(server: &Server, patience: Patience, time: Duration, asked: Asked) -> Vec<String> {
     let told = Arc::new(Mutex::new(Vec::new()));
     let (store, writer) = reflector::store();
     let telling = told.clone();
@@ -95,6 +99,7 @@ async fn keep(server: &Server, patience: Patience, time: Duration) -> Vec<String
         },
         patience,
         filled: false,
+        asked,
     };
     let _ = tokio::time::timeout(time, keeper.keep()).await;
     told.lock().unwrap().clone()
@@ -147,6 +152,27 @@ async fn a_half_open_watch_is_opened_anew_from_where_it_was() {
     assert!(opened.len() >= 2, "{opened:?}");
     assert!(opened.iter().all(|version| version == "10"), "{opened:?}");
     assert_eq!(server.lists.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_list_that_is_asked_for_comes_though_the_watch_hangs_and_is_told_before_who_asked_goes_on() {
+    let server = Server::default();
+    *server.objects.lock().unwrap() = vec![("a", 1)];
+    let (again, asked) = again::pair();
+    let later = server.clone();
+    let asking = async {
+        while later.opened.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        *later.objects.lock().unwrap() = vec![("a", 2)];
+        again.listed().await;
+        later.lists.load(Ordering::Relaxed)
+    };
+    let (told, lists) = tokio::join!(keep_asked(&server, NEVER, Duration::from_secs(3), asked), asking);
+    assert_eq!(
+        (told, lists),
+        (vec!["listed a1".to_owned(), "applied a2".to_owned()], 2)
+    );
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use super::{
     desk::{Desk, Standing},
     slots::aside,
     status, supplies,
+    word::{call_name, tell},
 };
 use crate::{
     api::WazzupChannel,
@@ -19,9 +20,8 @@ use crate::{
         ClusterError, notes,
         sink::{self, Content, Written},
     },
-    metrics::outcome_word,
     model::{ChannelId, CreateOutcome, Credentials, Fault, Sensitive},
-    plan::{Answer, Call, Note, Plan, Seen, SinkOrder, Wish, settle},
+    plan::{Answer, Call, Note, Plan, Seen, SinkOrder, Wish, settle, was_there},
     wazzup::{Client, Lane},
 };
 
@@ -94,7 +94,7 @@ pub(super) async fn act(
     let since = clock::instant();
     let answer = send(context, client, desk, channel, wish, call, payload, since).await;
     tell(channel, call, &answer, since);
-    let answer = claimed(context, &object, answer);
+    let answer = claimed(context, &object, &plan, answer);
     let settled = settle(seen, wish, &plan, &answer);
     if let Some(note) = &settled.note {
         if let Note::RecordId(id) = note {
@@ -152,8 +152,12 @@ async fn write_note(
 
 /// A channel whose answer came after another object had found it in a list and taken it for its own: what this create has
 /// led to is as unknown as if no answer had come.
-fn claimed(context: &Context, object: &WazzupChannel, answer: Answer) -> Answer {
+fn claimed(context: &Context, object: &WazzupChannel, plan: &Plan, answer: Answer) -> Answer {
     match answer {
+        // What was there before is nobody's to take, and the plan says so.
+        Answer::Create(CreateOutcome::Created(made)) if was_there(plan, &made.id) => {
+            Answer::Create(CreateOutcome::Created(made))
+        }
         Answer::Create(CreateOutcome::Created(made)) if context.claims.take(object, &made.id) == Take::TooLate => {
             let why = format!("channel {} was taken by another object in the meantime", made.id);
             Answer::Create(CreateOutcome::Unknown(Fault::Unclear { why }))
@@ -186,11 +190,18 @@ async fn write_again(context: &Context, object: &WazzupChannel, note: &Note) -> 
             Err(error) if error.is_conflict() && !leads => return Err(error.into()),
             Err(error) => {
                 tracing::warn!(%error, "a note that follows a change at Wazzup could not be written; it is tried again");
-                if error.is_conflict()
-                    && let Some(fresh) = status::fetch(context, &object).await?
-                {
-                    object = fresh;
-                } else {
+                // It changed, or another object has its name now.
+                if error.is_conflict() || error.is_refused() {
+                    match status::fetch(context, &object).await {
+                        Ok(Some(fresh)) => object = fresh,
+                        Ok(None) => {
+                            left_behind(context, &object, note).await;
+                            return Ok(object);
+                        }
+                        Err(error) => tracing::debug!(%error, "the object could not be read"),
+                    }
+                }
+                if !error.is_conflict() {
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                 }
@@ -338,58 +349,6 @@ async fn publish(
         Err(error) => Err(Fault::Unclear {
             why: format!("it could not be stored: {error}"),
         }),
-    }
-}
-
-/// Tells a log how a call ended; a fault's text holds nothing that was sent.
-fn tell(channel: &WazzupChannel, call: &Call, answer: &Answer, since: std::time::Instant) {
-    let fault = match answer {
-        Answer::Create(CreateOutcome::Created(_))
-        | Answer::Reinit(Ok(_))
-        | Answer::TwoFactor(Ok(()))
-        | Answer::PairingCode(Ok(()))
-        | Answer::Link(Ok(()))
-        | Answer::Delete(Ok(())) => None,
-        Answer::Create(
-            CreateOutcome::Refused(fault) | CreateOutcome::NotSent(fault) | CreateOutcome::Unknown(fault),
-        )
-        | Answer::Reinit(Err(fault))
-        | Answer::TwoFactor(Err(fault))
-        | Answer::PairingCode(Err(fault))
-        | Answer::Link(Err(fault))
-        | Answer::Delete(Err(fault)) => Some(fault),
-    };
-    let id = match answer {
-        Answer::Create(CreateOutcome::Created(made)) => Some(made.id.to_string()),
-        _ => channel.status.as_ref().and_then(|status| status.channel_id.clone()),
-    };
-    let (namespace, name) = (channel.namespace(), channel.name_any());
-    let took_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-    match fault {
-        None => tracing::info!(
-            namespace,
-            channel = name,
-            id,
-            call = call_name(call),
-            took_ms,
-            "Wazzup did it"
-        ),
-        Some(fault) => tracing::warn!(
-            namespace, channel = name, id, call = call_name(call), took_ms, outcome = outcome_word(fault), %fault,
-            "Wazzup did not do it"
-        ),
-    }
-}
-
-/// A call's name, for logs.
-fn call_name(call: &Call) -> &'static str {
-    match call {
-        Call::Create { .. } => "create",
-        Call::Reinit(_) => "reinit",
-        Call::SubmitTwoFactor(_) => "two-factor",
-        Call::RequestPairingCode(..) => "pairing-code",
-        Call::OpenLink(_) => "link",
-        Call::Delete { .. } => "delete",
     }
 }
 

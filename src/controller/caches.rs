@@ -8,7 +8,7 @@ use kube_runtime::reflector::{ObjectRef, Store};
 
 use crate::{
     api::{AccountRef, WazzupAccount, WazzupChannel},
-    cluster::sink,
+    cluster::{again::Again, sink},
     plan::Sink,
 };
 
@@ -22,6 +22,8 @@ pub(super) struct Scope {
     pub(super) accounts: Store<WazzupAccount>,
     pub(super) secrets: Store<PartialObjectMeta<Secret>>,
     pub(super) sinks: Store<PartialObjectMeta<ConfigMap>>,
+    /// Of what decisions rest on: channels and accounts.
+    pub(super) again: [Again; 2],
 }
 
 /// All caches.
@@ -34,6 +36,12 @@ impl Caches {
         self.scopes
             .iter()
             .find(|scope| scope.namespace.as_deref().is_none_or(|watched| watched == namespace))
+    }
+
+    /// Returns when channels and accounts were listed by lists that began later.
+    pub(super) async fn listed_again(&self) {
+        let all = self.scopes.iter().flat_map(|scope| &scope.again);
+        futures::future::join_all(all.map(Again::listed)).await;
     }
 
     pub(super) fn channel(&self, (namespace, name): &Key) -> Option<Arc<WazzupChannel>> {

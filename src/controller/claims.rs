@@ -15,7 +15,7 @@ use crate::{
     clock,
     cluster::memory,
     model::ChannelId,
-    plan::Claim,
+    plan::{Claim, Intent},
 };
 
 /// What became of a claim.
@@ -54,8 +54,8 @@ struct Entry {
     in_status: bool,
     /// Claimed by this process before the watch could show it.
     local: bool,
-    /// The nonce of an unresolved create.
-    intent: Option<String>,
+    /// An unresolved create.
+    intent: Option<Intent>,
     /// Its intent was written by this process before the watch could show it.
     local_intent: bool,
     /// A create without a clear answer: newcomers of its account matter.
@@ -187,13 +187,22 @@ impl Claims {
         self.table().others_claim(id, uid)
     }
 
-    /// How many other objects have an unresolved create of a transport in such accounts.
-    pub(super) fn other_intents(&self, transport: Transport, uid: &str, in_account: impl Fn(&Key) -> bool) -> usize {
+    /// Unresolved creates of other objects, of a transport, in such accounts: of each, what was there before it.
+    pub(super) fn other_intents(
+        &self,
+        transport: Transport,
+        uid: &str,
+        in_account: impl Fn(&Key) -> bool,
+    ) -> Vec<Vec<ChannelId>> {
         let table = self.table();
-        let open = table.others(transport, uid).filter(|entry| entry.intent.is_some());
-        let accounts: Vec<Key> = open.map(|entry| entry.account.clone()).collect();
+        let open = table.others(transport, uid).filter_map(|entry| {
+            let baseline = entry.intent.as_ref()?.baseline.clone();
+            Some((entry.account.clone(), baseline))
+        });
+        let mut open: Vec<(Key, Vec<ChannelId>)> = open.collect();
         drop(table);
-        accounts.iter().filter(|account| in_account(account)).count()
+        open.retain(|(account, _)| in_account(account));
+        open.into_iter().map(|(_, baseline)| baseline).collect()
     }
 
     /// What other objects claim of a transport in such accounts, whatever a list shows.
@@ -259,9 +268,10 @@ impl Table {
             }
         }
         match &entry.intent {
-            Some(intent) if self.watched.get(uid).is_some_and(|(nonce, _)| nonce == intent) => {}
+            Some(intent) if self.watched.get(uid).is_some_and(|(nonce, _)| *nonce == intent.nonce) => {}
             Some(intent) => {
-                self.watched.insert(uid.to_owned(), (intent.clone(), clock::instant()));
+                let nonce = intent.nonce.clone();
+                self.watched.insert(uid.to_owned(), (nonce, clock::instant()));
             }
             // An id that could not be stored brings the intent back: it is then waited for anew.
             None => {
@@ -349,7 +359,7 @@ fn entry(channel: &WazzupChannel, uid: &str) -> Entry {
         in_status: in_status.is_some(),
         local: false,
         local_intent: false,
-        intent: intent.filter(|_| id.is_none()).map(|intent| intent.nonce),
+        intent: intent.filter(|_| id.is_none()),
         id,
     }
 }

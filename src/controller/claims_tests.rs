@@ -169,7 +169,7 @@ fn an_intent_counts_from_the_moment_it_is_written_until_it_is_known_to_be_gone()
     let mut after = before.clone();
     let text = memory::write_intent(&intent("n"), "a").unwrap();
     after.annotations_mut().insert(names::CREATE_INTENT.to_owned(), text);
-    let open = || claims.other_intents(Transport::Telegram, "b", |_| true);
+    let open = || claims.other_intents(Transport::Telegram, "b", |_| true).len();
     claims.update(&before);
     assert_eq!(open(), 0);
     claims.written(&after);

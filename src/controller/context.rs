@@ -82,8 +82,9 @@ impl Context {
         Behind::of(account, self.desks.get(account).as_deref())
     }
 
-    /// Unresolved creates of other objects, of the same transport, in the same account at Wazzup.
-    pub(super) fn other_intents(&self, channel: &WazzupChannel) -> usize {
+    /// Unresolved creates of other objects, of the same transport, in the same account at Wazzup: of each, what it knows to be
+    /// older than itself.
+    pub(super) fn other_intents(&self, channel: &WazzupChannel) -> Vec<Vec<ChannelId>> {
         let own = self.behind(&account_of(channel));
         let uid = channel.metadata.uid.as_deref().unwrap_or_default();
         self.claims

@@ -61,6 +61,8 @@ pub(super) struct Standing {
     pub(super) vetted: bool,
     /// The account at Wazzup, where it is known.
     pub(super) remote: Option<RemoteAccountId>,
+    /// Of which token it is: how often the lists had been forgotten when it was read.
+    pub(super) epoch: u64,
 }
 
 pub(super) struct Desk {
@@ -153,7 +155,17 @@ impl Desk {
     }
 
     pub(super) fn standing(&self) -> Standing {
-        lock(&self.standing).clone()
+        // Read first: a token that changes in between makes it too old, never too new.
+        let epoch = self.epoch();
+        Standing {
+            epoch,
+            ..lock(&self.standing).clone()
+        }
+    }
+
+    /// How often the lists were forgotten, each time for another token.
+    pub(super) fn epoch(&self) -> u64 {
+        self.forgotten.load(Ordering::Acquire)
     }
 
     /// Changes what channels may know; the change is made under a lock and must be quick.

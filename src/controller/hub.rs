@@ -45,35 +45,40 @@ impl Hub {
         let of = namespace.as_deref();
         let ours = Some(format!("{}={}", names::MANAGED_BY, names::MANAGED_BY_VALUE));
         let stop = || stop.clone();
+        let (channels, channels_again) = watch::start(
+            Whole(objects(client, of)),
+            None,
+            stop(),
+            watch::prune_foreign,
+            self.channels(),
+        );
+        let (accounts, accounts_again) = watch::start(
+            Whole(objects(client, of)),
+            None,
+            stop(),
+            watch::prune_foreign,
+            self.accounts(),
+        );
+        let (secrets, _) = watch::start(
+            Metadata(objects(client, of)),
+            None,
+            stop(),
+            prune_secret,
+            self.secrets(),
+        );
+        let (sinks, _) = watch::start(
+            Metadata(objects(client, of)),
+            ours,
+            stop(),
+            watch::prune_foreign,
+            self.sinks(),
+        );
         Scope {
-            channels: watch::start(
-                Whole(objects(client, of)),
-                None,
-                stop(),
-                watch::prune_foreign,
-                self.channels(),
-            ),
-            accounts: watch::start(
-                Whole(objects(client, of)),
-                None,
-                stop(),
-                watch::prune_foreign,
-                self.accounts(),
-            ),
-            secrets: watch::start(
-                Metadata(objects(client, of)),
-                None,
-                stop(),
-                prune_secret,
-                self.secrets(),
-            ),
-            sinks: watch::start(
-                Metadata(objects(client, of)),
-                ours,
-                stop(),
-                watch::prune_foreign,
-                self.sinks(),
-            ),
+            channels,
+            accounts,
+            secrets,
+            sinks,
+            again: [channels_again, accounts_again],
             namespace,
         }
     }

@@ -33,6 +33,7 @@ mod status;
 mod supplies;
 mod token;
 mod validate;
+mod word;
 
 pub use context::Options;
 pub use run::{RunError, run};

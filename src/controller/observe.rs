@@ -246,6 +246,10 @@ async fn look(
     let Some(snapshot) = desk.look(not_before, lane, tell).await else {
         return Remote::NotAsked;
     };
+    // A list of the next token says nothing to a pass that still holds the one before.
+    if desk.epoch() != standing.epoch {
+        return Remote::NotAsked;
+    }
     match &snapshot.result {
         Err(fault) => Remote::Hidden {
             fault: fault.clone(),
@@ -286,8 +290,9 @@ fn seen_from(
     listed: &Listed,
     by_id: RemoteById,
 ) -> Look {
-    let looks_for_newcomers =
-        seen.channel_id().is_none() || crate::plan::watches(seen.memory.repeated.as_ref(), seen.now);
+    let looks_for_newcomers = seen.channel_id().is_none()
+        || seen.memory.missing_since.is_some()
+        || crate::plan::watches(seen.memory.repeated.as_ref(), seen.now);
     // Counted only where it decides: it walks over all objects.
     let needs_intents = seen.object.intent.is_some()
         || seen.memory.repeated.is_some()
@@ -315,7 +320,7 @@ fn seen_from(
         other_intents: if needs_intents {
             context.other_intents(channel)
         } else {
-            0
+            Vec::new()
         },
     }
 }

@@ -149,6 +149,9 @@ async fn lead(context: &Arc<Context>, client: kube::Client, stop: &CancellationT
     }
     tracing::info!(identity, "leading");
     context.metrics.leading(true);
+    if !listed_again(context, &mut elector, stop).await {
+        return Err(RunError::LeaseLost);
+    }
     let controllers = start_controllers(context);
     if !elector.keep(stop).await {
         return Err(RunError::LeaseLost);
@@ -165,6 +168,26 @@ async fn lead(context: &Arc<Context>, client: kube::Client, stop: &CancellationT
     }
     elector.release().await;
     Ok(())
+}
+
+/// Has objects and accounts listed before anything is decided: what the leader of before wrote last may not have reached
+/// this replica's watches, and its channels would be taken for nobody's. Whether the lease was kept meanwhile.
+async fn listed_again(context: &Context, elector: &mut Elector, stop: &CancellationToken) -> bool {
+    let (listed, lost) = (CancellationToken::new(), CancellationToken::new());
+    let listing = async {
+        tokio::select! {
+            () = context.caches.listed_again() => {}
+            () = stop.cancelled() => {}
+            () = lost.cancelled() => {}
+        }
+        listed.cancel();
+    };
+    let keeping = async {
+        let kept = elector.keep(&listed).await;
+        lost.cancel();
+        kept
+    };
+    tokio::join!(keeping, listing).0
 }
 
 pub(super) fn build(

@@ -4,7 +4,7 @@ use kube::{
     ResourceExt,
     api::{Patch, PatchParams},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{act::PassError, caches::key_of, context::Context};
 use crate::{
@@ -14,7 +14,8 @@ use crate::{
     plan::{Memory, Plan, Report, Seen, Sink, SinkOrder, Standing, internal_error, report},
 };
 
-/// Stores what must be remembered of a call before it is made, only if the object is still as it was seen.
+/// Stores what must be remembered of a call before it is made, only if the object is still as it was seen. Where nothing is new
+/// that is still asked for: no call is made on an old view.
 pub(super) async fn remember(
     context: &Context,
     object: &WazzupChannel,
@@ -22,9 +23,8 @@ pub(super) async fn remember(
 ) -> Result<WazzupChannel, PassError> {
     let mut status = object.status.clone().unwrap_or_default();
     memory::write(remembered, &mut status);
-    Ok(write(context, object, &status, true)
-        .await?
-        .unwrap_or_else(|| object.clone()))
+    let body = change(object, &status)?.unwrap_or_else(|| json!({}));
+    Ok(send(context, object, body, true).await?)
 }
 
 /// Says what a plan means. After a call what it changed must not be lost to somebody else's edit, so the write is repeated
@@ -145,10 +145,23 @@ async fn write(
     status: &WazzupChannelStatus,
     conditional: bool,
 ) -> Result<Option<WazzupChannel>, ClusterError> {
+    match change(object, status)? {
+        None => Ok(None),
+        Some(change) => send(context, object, change, conditional).await.map(Some),
+    }
+}
+
+fn change(object: &WazzupChannel, status: &WazzupChannelStatus) -> Result<Option<Value>, ClusterError> {
     let before = serde_json::to_value(object.status.clone().unwrap_or_default())?;
-    let Some(change) = patch::diff(&before, &serde_json::to_value(status)?) else {
-        return Ok(None);
-    };
+    Ok(patch::diff(&before, &serde_json::to_value(status)?))
+}
+
+async fn send(
+    context: &Context,
+    object: &WazzupChannel,
+    change: Value,
+    conditional: bool,
+) -> Result<WazzupChannel, ClusterError> {
     let mut body = json!({ "status": change });
     if conditional && let Some(version) = object.resource_version() {
         body["metadata"] = json!({ "resourceVersion": version });
@@ -158,9 +171,7 @@ async fn write(
         ..PatchParams::default()
     };
     let channels = api::<WazzupChannel>(&context.client, &object.namespace().unwrap_or_default());
-    within(channels.patch_status(&object.name_any(), &params, &Patch::Merge(body)))
-        .await
-        .map(Some)
+    within(channels.patch_status(&object.name_any(), &params, &Patch::Merge(body))).await
 }
 
 /// One event for each transition of what people wait for.
@@ -176,7 +187,7 @@ async fn announce(
         context.metrics.suspected_twin();
         let own = after.channel_id.as_deref().unwrap_or_default();
         let note = format!(
-            "channel {twin} turned up after a create without a clear answer: it may be a twin of {own}. If it is nobody's, delete it at Wazzup; to keep it, make a WazzupChannel with spec.channelId {twin}"
+            "channel {twin} turned up after a create without a clear answer, or after a channel that Wazzup did not show any more: it may be a twin of {own}. If it is nobody's, delete it at Wazzup; to keep it, make a WazzupChannel with spec.channelId {twin}"
         );
         context.announcer.say(object, true, "SuspectedTwin", &note).await;
     }

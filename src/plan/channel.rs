@@ -25,6 +25,11 @@ pub fn plan(seen: &Seen) -> Plan {
     if plan.call.is_none() {
         twins::suspect(seen, &mut plan);
     }
+    // What this look shows is not missing, whatever else is held back.
+    if seen.remote_channel().is_some() {
+        plan.memory.missing_since = None;
+        plan.memory.loss_believed = false;
+    }
     if let (SinkOrder::Withdraw, Sink::Shown { qr_at, .. }) = (plan.sink, &seen.sink) {
         plan.memory.qr_closed_at = Some(qr::closed_at(*qr_at, seen.now));
     }

@@ -6,7 +6,11 @@ use jiff::Timestamp;
 
 use super::{
     Call, Intent, Look, Need, Note, Plan, Progress, Seen, SinkOrder, Stall, Supply, Verdict, Wake, Webhooks, Wish,
-    channel::person, memory::RefusedCall, seen::Account, twins, words,
+    channel::person,
+    memory::RefusedCall,
+    search::{Absence, Found, absence, found, newcomers},
+    seen::Account,
+    twins, words,
 };
 use crate::model::{ChannelId, Login, RemoteChannel};
 
@@ -41,7 +45,7 @@ pub(super) fn create(seen: &Seen, wish: &Wish, look: &Look) -> Plan {
         return plan;
     }
     // Which of two new channels belongs to which link, nobody could tell.
-    if matches!(wish.transport.login(), Login::Iframe) && look.other_intents > 0 {
+    if matches!(wish.transport.login(), Login::Iframe) && !look.other_intents.is_empty() {
         let why = "another object's login link for this account is still open; one at a time, since the channel is found by being new; ACTION FollowLink shows whose: kubectl get wazzupchannels --all-namespaces";
         return Plan::say(
             seen.memory.clone(),
@@ -161,7 +165,7 @@ pub(super) fn resolve(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) ->
     if let Some(plan) = answered(seen, wish, look, intent, &newcomers) {
         return plan;
     }
-    match (found(wish, look, intent, &newcomers), wish.transport.login()) {
+    match (found(seen, wish, look, intent, &newcomers), wish.transport.login()) {
         (Found::One(id), _) => adopt(seen, wish, intent, id),
         (Found::Several, _) => choose(
             seen,
@@ -195,7 +199,7 @@ fn again(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) -> Plan {
 }
 
 /// Asks a person, and remembers of which channels: a later one was no part of the question.
-fn choose(seen: &Seen, intent: &Intent, newcomers: &[&RemoteChannel], message: &str) -> Plan {
+pub(super) fn choose(seen: &Seen, intent: &Intent, newcomers: &[&RemoteChannel], message: &str) -> Plan {
     let mut plan = ask(seen, message);
     if !twins::told(seen, intent, newcomers) {
         plan.memory.repeated = Some(twins::repeated(seen, intent, newcomers));
@@ -212,6 +216,8 @@ pub(super) fn ask(seen: &Seen, message: &str) -> Plan {
         Some(_) | None => String::new(),
     };
     let mut plan = person(seen, Need::ChooseChannel, format!("{message}{again}"));
+    // What is there was not missing: an absence is proven anew.
+    plan.memory.missing_since = None;
     if asked.is_none() {
         plan.memory.handled.resolve_create = None;
     }
@@ -229,18 +235,29 @@ fn answered(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent, newcomers: &
     }
     let chosen = look.unclaimed.iter().find(|channel| channel.id.as_str() == answer);
     let Some(channel) = chosen else {
-        let what = words::choose_channel(&seen.object, newcomers);
-        let message = format!(
-            "'{answer}' is no unclaimed {} channel of this account; {what}",
-            wish.transport
-        );
-        return Some(choose(seen, intent, newcomers, &message));
+        return Some(choose_again(seen, wish, intent, newcomers, answer));
     };
     let mut plan = adopt(seen, wish, intent, channel.id.clone());
     if plan.note.is_some() {
         plan.memory.handled.resolve_create = Some(answer.clone());
     }
     Some(plan)
+}
+
+/// An answer that names no channel which could be it: nothing is taken in its place.
+pub(super) fn choose_again(
+    seen: &Seen,
+    wish: &Wish,
+    intent: &Intent,
+    newcomers: &[&RemoteChannel],
+    answer: &str,
+) -> Plan {
+    let what = words::choose_channel(&seen.object, newcomers);
+    let message = format!(
+        "'{answer}' is no unclaimed {} channel of this account; {what}",
+        wish.transport
+    );
+    choose(seen, intent, newcomers, &message)
 }
 
 /// Takes a channel that was found. Whether it is the one that the create made, or that one is still to come, nobody knows:
@@ -254,6 +271,7 @@ fn adopt(seen: &Seen, wish: &Wish, intent: &Intent, id: ChannelId) -> Plan {
     };
     if !watched {
         memory.repeated = Some(twins::repeated(seen, intent, &[]));
+        memory.missing_since = None;
         let verdict = Verdict::Waiting(Progress::Connecting, "a channel was found".to_owned());
         return Plan::say(memory, verdict, Wake::LookAfter(Duration::ZERO));
     }
@@ -288,101 +306,6 @@ fn wait_for_link(seen: &Seen, wish: &Wish) -> Plan {
         };
     }
     person(seen, Need::FollowLink, words::follow_link_in_sink(seen, wish))
-}
-
-/// What an open intent has led to, as far as a list can tell.
-pub(super) enum Found {
-    /// Nothing new.
-    None,
-    /// This one is ours.
-    One(ChannelId),
-    /// Which one is ours, or whether any is, cannot be told.
-    Several,
-}
-
-/// Unclaimed channels of the transport that were not there when the intent was written.
-pub(super) fn newcomers<'a>(look: &'a Look, intent: &Intent) -> Vec<&'a RemoteChannel> {
-    let mut found: Vec<&RemoteChannel> = look
-        .unclaimed
-        .iter()
-        .filter(|channel| !intent.baseline.contains(&channel.id))
-        .collect();
-    found.sort_by(|one, other| one.id.cmp(&other.id));
-    found
-}
-
-/// Decides over newcomers. Unscanned QR channels are interchangeable; a scanned one cannot be ours, since its QR was
-/// never shown.
-pub(super) fn found(wish: &Wish, look: &Look, intent: &Intent, newcomers: &[&RemoteChannel]) -> Found {
-    let Some(first) = newcomers.first() else {
-        return Found::None;
-    };
-    let no_stranger = newcomers.len() <= 1 + look.other_intents && !intent.baseline_cut;
-    let ours = match wish.transport.login() {
-        Login::Qr => newcomers.iter().all(|channel| !channel.was_scanned()),
-        Login::Link | Login::Secret { .. } | Login::Iframe => newcomers.len() == 1 && look.other_intents == 0,
-    };
-    if no_stranger && ours {
-        Found::One(first.id.clone())
-    } else {
-        Found::Several
-    }
-}
-
-/// What is left of the time in which an unclear create may still make something. It is counted from when this process knew of
-/// the intent first: the time in it is of another machine's clock, or of this one's before it was set. An age that no skew
-/// explains is believed too, so that processes which never live for long get there.
-pub(super) fn grace_left(seen: &Seen, intent: &Intent) -> Duration {
-    let grace = seen.timing.create_grace;
-    let written = remaining(intent.at, grace.saturating_add(seen.timing.clock_skew), seen.now);
-    grace.saturating_sub(seen.intent_watched).min(written)
-}
-
-/// Whether a list without newcomers proves that a create made nothing.
-pub(super) enum Absence {
-    /// Yes.
-    Proven,
-    /// Not yet.
-    Open { memory: super::Memory, wake: Wake },
-}
-
-/// Two healthy lists after the grace period.
-pub(super) fn absence(seen: &Seen, look: &Look, intent: &Intent) -> Absence {
-    let mut memory = seen.memory.clone();
-    let grace = grace_left(seen, intent);
-    if !grace.is_zero() || !look.complete {
-        memory.missing_since = None;
-        // What the service does late is found soon, not at the end alone; an incomplete list is tried again.
-        let pause = if grace.is_zero() {
-            seen.timing.second_look
-        } else {
-            grace.min(seen.timing.second_look)
-        };
-        return Absence::Open {
-            memory,
-            wake: Wake::LookAfter(pause),
-        };
-    }
-    match seen.memory.missing_since {
-        None => {
-            memory.missing_since = Some(seen.now);
-            Absence::Open {
-                memory,
-                wake: Wake::LookAfter(seen.timing.second_look),
-            }
-        }
-        Some(since) => {
-            let left = remaining(since, seen.timing.second_look, seen.now);
-            if left.is_zero() {
-                Absence::Proven
-            } else {
-                Absence::Open {
-                    memory,
-                    wake: Wake::LookAfter(left),
-                }
-            }
-        }
-    }
 }
 
 /// Whether a request annotation holds a value that was not handled yet.

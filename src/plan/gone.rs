@@ -3,7 +3,7 @@
 use super::{
     ExternalDeletionPolicy, Look, Need, Note, Plan, Progress, Seen, SinkOrder, Verdict, Wake, Wish,
     create::{remaining, requested},
-    twins::watches,
+    twins::{Repeated, watches},
     words,
 };
 use crate::model::{ChannelId, Login};
@@ -37,7 +37,7 @@ pub(super) fn plan(seen: &Seen, wish: &Wish, look: &Look, id: &ChannelId) -> Pla
     }
     // An empty list proves no loss: it is also what an outage looks like.
     if !look.empty && policy(wish) == ExternalDeletionPolicy::Recreate {
-        return forget(seen);
+        return forget_lost(seen, look);
     }
     let what = match wish.adopt {
         Some(_) => format!(
@@ -76,6 +76,17 @@ fn checking(seen: &Seen, memory: super::Memory, pause: std::time::Duration) -> P
         Verdict::Waiting(Progress::CheckingLoss, why.to_owned()),
         Wake::LookAfter(pause),
     )
+}
+
+/// The same, where nobody but two lists says that the channel is gone: what turns up later beside the new one is told, the lost
+/// one among it.
+fn forget_lost(seen: &Seen, look: &Look) -> Plan {
+    let mut plan = forget(seen);
+    if plan.memory.repeated.is_none() {
+        let known = look.unclaimed.iter().map(|channel| channel.id.clone()).collect();
+        plan.memory.repeated = Some(Repeated::of(known, seen.now));
+    }
+    plan
 }
 
 /// Lets the id go, so that the next pass creates.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::{
     Account, AccountTrouble, Call, Claim, DeletionPolicy, Kind, Look, Management, Need, Note, Plan, Progress, Remote,
     Seen, SinkOrder, Stall, Verdict, Wake, Wish,
-    create::{Absence, Found, absence, ask, found, grace_left, newcomers, remaining, requested},
+    create::{choose, choose_again, remaining, requested},
     memory::RefusedCall,
+    search::{Absence, Found, absence, found, grace_left, newcomers},
     words,
 };
 use crate::model::{ChannelId, Login};
@@ -163,17 +164,19 @@ fn search(seen: &Seen, wish: &Wish) -> Plan {
     };
     let newcomers = newcomers(look, intent);
     let answer = seen.object.requests.resolve_create.as_ref();
-    if requested(answer, seen.memory.handled.resolve_create.as_ref()) {
-        if answer.is_some_and(|answer| answer == "create") {
+    if let Some(answer) = answer
+        && requested(Some(answer), seen.memory.handled.resolve_create.as_ref())
+    {
+        if answer == "create" {
             return release(seen, "a person said that no channel was made");
         }
-        if let Some(chosen) =
-            (look.unclaimed.iter()).find(|channel| Some(channel.id.as_str()) == answer.map(String::as_str))
-        {
-            return delete_found(seen, chosen.id.clone());
-        }
+        let chosen = look.unclaimed.iter().find(|channel| channel.id.as_str() == answer);
+        return match chosen {
+            Some(chosen) => delete_found(seen, chosen.id.clone()),
+            None => choose_again(seen, wish, intent, &newcomers, answer),
+        };
     }
-    match found(wish, look, intent, &newcomers) {
+    match found(seen, wish, look, intent, &newcomers) {
         // Another may still come, and once the object is gone nobody would be told of it.
         Found::One(id) if grace_is_over(seen, wish, intent) => delete_found(seen, id),
         Found::One(_) => watch(seen, look, intent),
@@ -183,7 +186,7 @@ fn search(seen: &Seen, wish: &Wish) -> Plan {
                 words::choose_channel(&seen.object, &newcomers),
                 words::abandon_command(&seen.object)
             );
-            ask(seen, &message)
+            choose(seen, intent, &newcomers, &message)
         }
         Found::None => nothing_found(seen, wish, look, intent),
     }
@@ -204,9 +207,16 @@ fn delete_found(seen: &Seen, id: ChannelId) -> Plan {
 }
 
 fn nothing_found(seen: &Seen, wish: &Wish, look: &Look, intent: &super::Intent) -> Plan {
-    // A link that nobody followed has made nothing.
+    // A link that nobody followed has made nothing; a list may be older than the one who followed it.
     if matches!(wish.transport.login(), Login::Iframe) && look.complete {
-        return release(seen, "no channel was made");
+        if seen.memory.missing_since.is_some() {
+            return release(seen, "no channel was made");
+        }
+        let mut memory = seen.memory.clone();
+        memory.missing_since = Some(seen.now);
+        let why = "the account is looked at once more for a channel that the login link has made";
+        let verdict = Verdict::Waiting(Progress::Deleting, why.to_owned());
+        return Plan::say(memory, verdict, Wake::LookAfter(Duration::ZERO));
     }
     watch(seen, look, intent)
 }

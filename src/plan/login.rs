@@ -1,11 +1,13 @@
 //! A channel that exists: what its status and reason ask for.
 
+use std::time::Duration;
+
 use super::{
     Call, Memory, Need, Note, Plan, Progress, ReinitPolicy, Seen, Sink, SinkOrder, Supply, Verdict, Wake, Wish,
     create::{remaining, requested},
     gone,
     memory::RefusedCall,
-    words,
+    twins, words,
 };
 use crate::model::{Login, Reason, RemoteChannel, Status};
 
@@ -27,6 +29,16 @@ pub(super) fn plan(seen: &Seen, wish: &Wish, channel: &RemoteChannel) -> Plan {
     }
     let recorded =
         seen.object.finalizer && seen.object.channel_id.as_ref() == Some(&channel.id) && seen.object.intent.is_none();
+    // A manifest that names a channel while a create is unclear: what that one has made is told when it turns up.
+    if let Some(intent) = &seen.object.intent
+        && wish.adopt.is_some()
+        && !matches!(wish.transport.login(), Login::Iframe)
+        && !twins::told(seen, intent, &[])
+    {
+        memory.repeated = Some(twins::repeated(seen, intent, &[]));
+        let verdict = Verdict::Waiting(Progress::Connecting, "the channel of the manifest was found".to_owned());
+        return Plan::say(memory, verdict, Wake::LookAfter(Duration::ZERO));
+    }
     let pass = Pass { seen, wish, channel };
     let mut plan = pass.rung(memory);
     if plan.note.is_none() && !recorded {

@@ -24,6 +24,7 @@ mod memory;
 mod qr;
 pub mod reasons;
 mod report;
+mod search;
 mod seen;
 mod setback;
 mod settle;
@@ -45,6 +46,6 @@ pub use seen::{
     Account, AccountTrouble, Claim, DeletionPolicy, ExternalDeletionPolicy, Intent, Kind, Look, Management, Object,
     ReadyWhen, ReinitPolicy, Remote, RemoteById, Requests, Seen, Sink, Supply, Webhooks, Wish,
 };
-pub use settle::{Answer, settle};
+pub use settle::{Answer, settle, was_there};
 pub use timing::{Timing, after_conflicts};
 pub use twins::{Repeated, watches};

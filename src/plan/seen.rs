@@ -255,8 +255,8 @@ pub struct Look {
     pub empty: bool,
     /// Whether every item of the list could be read.
     pub complete: bool,
-    /// Open intents of other objects for the same account and transport.
-    pub other_intents: usize,
+    /// Open intents of other objects for the same account and transport: of each, what it knows to be older than itself.
+    pub other_intents: Vec<Vec<ChannelId>>,
 }
 
 /// What a look by id said.

@@ -6,7 +6,7 @@ use super::{
     Call, Memory, Need, Note, Plan, Progress, Refusal, RefusedCall, Seen, SinkOrder, Verdict, Wake, Wish, setback,
     words,
 };
-use crate::model::{CreateOutcome, Fault, RemoteChannel};
+use crate::model::{ChannelId, CreateOutcome, Fault, RemoteChannel};
 
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,13 @@ pub fn settle(seen: &Seen, wish: &Wish, plan: &Plan, answer: &Answer) -> Plan {
         ..plan.memory.clone()
     };
     match answer {
+        Answer::Create(CreateOutcome::Created(channel)) if was_there(plan, &channel.id) => {
+            let outcome = CreateOutcome::Refused(Fault::Rejected {
+                status: 0,
+                words: words::was_there(&channel.id),
+            });
+            created(seen, wish, memory, &outcome)
+        }
         Answer::Create(outcome) => created(seen, wish, memory, outcome),
         Answer::Reinit(result) => reinitialized(seen, wish, memory, result),
         Answer::TwoFactor(Ok(())) => after(memory, Progress::Connecting, "the two-factor password was accepted"),
@@ -91,7 +98,7 @@ pub fn settle(seen: &Seen, wish: &Wish, plan: &Plan, answer: &Answer) -> Plan {
         }
         Answer::Link(Err(Fault::Rejected { words, .. })) => {
             let refused = refuse(memory, seen, RefusedCall::Link, words);
-            let note = clear_if_creating(plan);
+            let note = clear_if_creating(seen, plan);
             let verdict = if note.is_some() {
                 Verdict::Stalled(super::Stall::Rejected, format!("Wazzup refused the channel: {words}"))
             } else {
@@ -103,17 +110,21 @@ pub fn settle(seen: &Seen, wish: &Wish, plan: &Plan, answer: &Answer) -> Plan {
             }
         }
         Answer::Link(Err(fault)) => Plan {
-            note: clear_if_creating(plan),
+            note: clear_if_creating(seen, plan),
             ..setback::after(seen, memory, Progress::BackingOff, fault)
         },
         Answer::Delete(result) => deleted(seen, memory, result),
     }
 }
 
-/// A link makes nothing by itself, so an intent that was opened for one may go when none came.
-fn clear_if_creating(plan: &Plan) -> Option<Note> {
+/// A link makes nothing by itself, so an intent that was opened for one may go when none came. An earlier link may still be
+/// followed: it keeps its intent.
+fn clear_if_creating(seen: &Seen, plan: &Plan) -> Option<Note> {
     match &plan.call {
-        Some(Call::OpenLink(None)) => Some(Note::ClearIntent),
+        Some(Call::OpenLink(None)) => {
+            let first = matches!(plan.note, Some(Note::OpenIntent(_))) || seen.memory.link_at.is_none();
+            first.then_some(Note::ClearIntent)
+        }
         Some(
             Call::OpenLink(Some(_))
             | Call::Create { .. }
@@ -123,6 +134,15 @@ fn clear_if_creating(plan: &Plan) -> Option<Note> {
             | Call::Delete { .. },
         )
         | None => None,
+    }
+}
+
+/// Whether a create was answered with a channel that its own intent knows to be older: nothing was made, and the channel is
+/// somebody else's.
+pub fn was_there(plan: &Plan, id: &ChannelId) -> bool {
+    match &plan.note {
+        Some(Note::OpenIntent(intent)) => intent.baseline.contains(id),
+        Some(Note::ClearIntent | Note::RecordId(_) | Note::ForgetId | Note::RemoveFinalizer) | None => false,
     }
 }
 

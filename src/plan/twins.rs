@@ -14,7 +14,8 @@ const SUSPICION: std::time::Duration = std::time::Duration::from_secs(24 * 3_600
 /// How many twins are kept.
 const KEPT: usize = 50;
 
-/// A create had no clear answer: it was repeated, a channel was found, or a person was asked.
+/// A create had no clear answer: it was repeated, a channel was found, or a person was asked. Or a channel was made again since
+/// lists did not show it any more.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Repeated {
     /// When.
@@ -24,6 +25,11 @@ pub struct Repeated {
 }
 
 impl Repeated {
+    /// With these channels that are no twins.
+    pub(super) fn of(known: Vec<ChannelId>, at: Timestamp) -> Self {
+        Self { at, known }.and_known(None)
+    }
+
     /// With one more channel that is no twin.
     pub(super) fn and_known(mut self, id: Option<&ChannelId>) -> Self {
         self.known.extend(id.cloned());
@@ -45,6 +51,12 @@ pub(super) fn told(seen: &Seen, intent: &Intent, channels: &[&RemoteChannel]) ->
     kept.is_some_and(|kept| kept.known == repeated(seen, intent, channels).known)
 }
 
+/// Whether a person was asked about this channel while this intent is open.
+pub(super) fn asked(seen: &Seen, intent: &Intent, id: &ChannelId) -> bool {
+    let kept = seen.memory.repeated.as_ref().filter(|kept| kept.at >= intent.at);
+    kept.is_some_and(|kept| kept.known.contains(id)) && !intent.baseline.contains(id)
+}
+
 /// What is remembered of a create without a clear answer; a person is told of these channels.
 pub(super) fn repeated(seen: &Seen, intent: &Intent, told: &[&RemoteChannel]) -> Repeated {
     let earlier = seen.memory.repeated.as_ref();
@@ -64,7 +76,7 @@ pub(super) fn suspect(seen: &Seen, plan: &mut Plan) {
     else {
         return;
     };
-    let stranger = |look: &Look| look.other_intents > 0;
+    let stranger = |look: &Look| !look.other_intents.is_empty();
     if !watches(Some(repeated), seen.now) || stranger(look) {
         return;
     }

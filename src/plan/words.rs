@@ -1,7 +1,7 @@
 //! What people are told to do, with the exact command. No secret can get in: nothing here holds one.
 
 use super::{Object, Seen, Sink, Wish, create::requested, memory::RefusedCall};
-use crate::model::{RemoteChannel, Transport};
+use crate::model::{ChannelId, RemoteChannel, Transport};
 
 fn kubectl_annotate(object: &Object, annotation: &str, value: &str) -> String {
     format!(
@@ -159,6 +159,13 @@ pub(super) fn choose_channel(object: &Object, candidates: &[&RemoteChannel]) -> 
     format!(
         "an earlier create had no clear answer, and it may have made one of these channels: {list}; take the one that is this object's (another id in place of the first, or create if none of them is): {}",
         kubectl_annotate(object, "resolve-create", first)
+    )
+}
+
+/// A create was answered with a channel of before.
+pub(super) fn was_there(id: &ChannelId) -> String {
+    format!(
+        "Wazzup answered with channel {id}, which was there before and is not this object's: what is in the Secret connects that one already; to manage it, name it in spec.channelId of a new object"
     )
 }
 

@@ -72,7 +72,7 @@ fn seen(transport: Transport, status: &str, reason: Option<&str>) -> Seen {
             claimed: Vec::new(),
             empty: false,
             complete: true,
-            other_intents: 0,
+            other_intents: Vec::new(),
         }),
         claim: Claim::Free,
         credentials: Supply::Present { hash: "k:1".into() },

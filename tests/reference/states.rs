@@ -117,7 +117,7 @@ fn list() -> Look {
         claimed: Vec::new(),
         empty: false,
         complete: true,
-        other_intents: 0,
+        other_intents: Vec::new(),
     }
 }
 
@@ -220,7 +220,7 @@ fn states(channel: &api::WazzupChannel) -> Vec<State> {
                     "no channel yet, and another object's link is open",
                     with(nothing(channel), |seen| {
                         seen.remote = Remote::Looked(Look {
-                            other_intents: 1,
+                            other_intents: vec![Vec::new()],
                             ..list()
                         });
                     }),

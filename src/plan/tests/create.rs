@@ -218,7 +218,7 @@ fn unscanned_qr_channels_are_interchangeable_up_to_the_number_of_open_intents() 
     let of = |newcomers: usize, other_intents: usize, transport: Transport| {
         let mut seen = unclear(transport, 5);
         let look: &mut Look = looked(&mut seen);
-        look.other_intents = other_intents;
+        look.other_intents = vec![Vec::new(); other_intents];
         look.unclaimed = (0..newcomers)
             .map(|number| remote(&format!("n{number}"), transport, "init", Some("qr")))
             .collect();
@@ -237,6 +237,78 @@ fn unscanned_qr_channels_are_interchangeable_up_to_the_number_of_open_intents() 
         "bots are not interchangeable"
     );
     assert_eq!(of(2, 1, Transport::Telegram), "ChooseChannel");
+}
+
+#[test]
+fn of_several_qr_channels_a_create_takes_what_no_younger_one_can_have_made() {
+    let mut seen = unclear(Transport::Viber, 5);
+    let look = looked(&mut seen);
+    look.unclaimed = ["made-first", "a-later-one"]
+        .map(|word| remote(word, Transport::Viber, "init", Some("qr")))
+        .to_vec();
+    // The other create began when the first channel was there: it can be none but this object's.
+    look.other_intents = vec![vec![id("made-first"), id("old")]];
+    assert_eq!(gist(&adopted(&seen)), "record made-first, Connecting");
+    looked(&mut seen).other_intents = vec![Vec::new(), vec![id("a-later-one")]];
+    assert_eq!(gist(&adopted(&seen)), "record a-later-one, Connecting");
+}
+
+#[test]
+fn a_channel_whose_link_was_followed_cannot_be_ours_and_is_asked_about() {
+    let mut seen = unclear(Transport::Wapi, 5);
+    looked(&mut seen).unclaimed = vec![remote("new", Transport::Wapi, "init", None)];
+    assert_eq!(gist(&adopted(&seen)), "record new, Connecting");
+    looked(&mut seen).unclaimed = vec![remote("new", Transport::Wapi, "active", None)];
+    assert_eq!(gist(&planned(&seen)), "ChooseChannel");
+}
+
+#[test]
+fn of_what_a_person_was_asked_about_a_person_decides_whatever_a_later_list_shows() {
+    let mut seen = unclear(Transport::Telegram, 5);
+    looked(&mut seen).unclaimed = ["a", "b"]
+        .map(|word| remote(word, Transport::Telegram, "init", None))
+        .to_vec();
+    let asked = planned(&seen);
+    seen = written(seen, &asked);
+    looked(&mut seen).unclaimed.remove(0);
+    assert_eq!(gist(&planned(&seen)), "ChooseChannel");
+    looked(&mut seen).unclaimed = vec![remote("c", Transport::Telegram, "init", None)];
+    assert_eq!(
+        gist(&planned(&seen)),
+        "record c, Connecting",
+        "nobody was asked about it"
+    );
+}
+
+#[test]
+fn an_absence_is_proven_anew_once_something_was_there() {
+    let mut seen = settled(Transport::Telegram);
+    looked(&mut seen).unclaimed = vec![remote("a", Transport::Telegram, "init", None)];
+    let found = planned(&seen);
+    assert_eq!(
+        (gist(&found).as_str(), found.memory.missing_since),
+        ("Connecting", None)
+    );
+    looked(&mut seen)
+        .unclaimed
+        .push(remote("b", Transport::Telegram, "init", None));
+    let asked = planned(&seen);
+    assert_eq!(
+        (gist(&asked).as_str(), asked.memory.missing_since),
+        ("ChooseChannel", None)
+    );
+}
+
+#[test]
+fn a_manifest_that_names_a_channel_leaves_what_the_unclear_create_made_to_be_told() {
+    let mut seen = unclear(Transport::Telegram, 5);
+    wished(&mut seen).adopt = Some(id("named"));
+    looked(&mut seen).mine = Some(remote("named", Transport::Telegram, "active", None));
+    let plan = adopted(&seen);
+    assert_eq!(gist(&plan), "record named, Connected");
+    let mut seen = written(seen, &plan);
+    looked(&mut seen).unclaimed = vec![remote("made", Transport::Telegram, "active", None)];
+    assert_eq!(planned(&seen).memory.twins, [id("made")]);
 }
 
 #[test]
@@ -343,9 +415,9 @@ fn a_newcomer_after_a_repeated_create_is_suspected_once_and_never_touched() {
     seen.memory = plan.memory;
     assert_eq!(planned(&seen).memory.twins, [id("twin")], "told once");
     seen.memory.twins.clear();
-    looked(&mut seen).other_intents = 1;
+    looked(&mut seen).other_intents = vec![Vec::new()];
     assert_eq!(planned(&seen).memory.twins, [], "it may be another object's");
-    looked(&mut seen).other_intents = 0;
+    looked(&mut seen).other_intents.clear();
     seen.now = at(90_000);
     assert_eq!(planned(&seen).memory.twins, [], "a day later it is nobody's business");
 }
@@ -386,7 +458,7 @@ fn what_was_ruled_out_is_no_newcomer_for_the_next_create_either() {
 fn the_same_answer_counts_for_another_question_once_it_was_taken_away() {
     let mut seen = unclear(Transport::Telegram, 5);
     looked(&mut seen).unclaimed = vec![remote("a", Transport::Telegram, "active", None)];
-    looked(&mut seen).other_intents = 1;
+    looked(&mut seen).other_intents = vec![Vec::new()];
     seen.object.requests.resolve_create = Some("create".into());
     seen.memory.handled.resolve_create = Some("create".into());
     let asked = planned(&seen);
@@ -434,10 +506,10 @@ fn a_twin_is_told_in_a_pass_that_calls_nothing() {
 #[test]
 fn one_login_link_is_open_for_an_account_at_a_time() {
     let mut seen = fresh(Transport::Vk);
-    looked(&mut seen).other_intents = 1;
+    looked(&mut seen).other_intents = vec![Vec::new()];
     let plan = planned(&seen);
     assert_eq!(gist(&plan), "Creating");
     assert!(words(&plan).contains("another object's login link"), "{}", words(&plan));
-    looked(&mut seen).other_intents = 0;
+    looked(&mut seen).other_intents.clear();
     assert_eq!(gist(&planned(&seen)), "intent, link, Creating");
 }

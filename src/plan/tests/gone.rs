@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::{ExternalDeletionPolicy, Look, Remote, RemoteById, Repeated, Seen, Wake};
-use super::stage::{after, at, gist, id, known, look, looked, planned, wished, words, written};
+use super::stage::{after, at, gist, id, known, look, looked, planned, remote, wished, words, written};
 use crate::model::{Fault, Login, Transport};
 
 /// Missing by id and from a healthy list that shows other channels.
@@ -124,9 +124,29 @@ fn the_twin_of_a_channel_that_is_gone_is_still_told() {
     seen.memory.repeated.as_mut().unwrap().at = at(-90_000);
     let late = planned(&seen).memory;
     assert_eq!(
-        (late.repeated, late.twins),
-        (None, Vec::new()),
-        "after a day nobody suspects"
+        (late.repeated.unwrap().known, late.twins),
+        (Vec::new(), Vec::new()),
+        "after a day nobody suspects what that create has made"
+    );
+}
+
+#[test]
+fn a_lost_channel_that_turns_up_beside_the_new_one_is_told() {
+    let mut seen = twice(Transport::Telegram);
+    looked(&mut seen).unclaimed = vec![remote("strange", Transport::Telegram, "active", None)];
+    let plan = planned(&seen);
+    assert_eq!(gist(&plan), "forget, Creating");
+    let mut next = known(Transport::Telegram, "active", None);
+    next.memory.repeated = plan.memory.repeated;
+    looked(&mut next).unclaimed = ["lost", "strange"]
+        .map(|word| remote(word, Transport::Telegram, "active", None))
+        .to_vec();
+    assert_eq!(planned(&next).memory.twins, [id("lost")]);
+    seen.object.requests.recreate = Some("now".into());
+    assert_eq!(
+        planned(&seen).memory.repeated,
+        None,
+        "who asks for a new one knows of the old one"
     );
 }
 

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::super::{
-    Account, AccountTrouble, Claim, DeletionPolicy, Kind, Management, Refusal, RefusedCall, Remote, Seen, Supply,
+    Account, AccountTrouble, Claim, DeletionPolicy, Kind, Management, Refusal, RefusedCall, Remote, Seen, Supply, Wake,
     Webhooks,
 };
-use super::stage::{at, fresh, gist, id, known, looked, planned, remote, takes_answer_away, unclear, wished, words};
+use super::stage::{
+    at, fresh, gist, id, known, looked, planned, remote, takes_answer_away, unclear, wished, words, written,
+};
 use crate::model::{Fault, Transport};
 
 fn deleting(mut seen: Seen) -> Seen {
@@ -181,11 +183,45 @@ fn what_an_unclear_create_may_have_made_is_searched_before_the_object_goes() {
         seen.memory.missing_since = Some(at(-10));
     });
     assert_eq!(gist(&planned(&proven)), "release, Gone");
+}
+
+#[test]
+fn a_link_that_nobody_followed_has_made_nothing_by_two_looks() {
+    let seen = deleting(unclear(Transport::Vk, 5));
+    let first = planned(&seen);
     assert_eq!(
-        gist(&planned(&deleting(unclear(Transport::Vk, 5)))),
-        "release, Gone",
-        "a link makes nothing"
+        (gist(&first).as_str(), first.wake),
+        ("Deleting", Wake::LookAfter(Duration::ZERO)),
+        "the list may be older than the one who followed it"
     );
+    let mut seen = written(seen, &first);
+    assert_eq!(gist(&planned(&seen)), "release, Gone");
+    looked(&mut seen).unclaimed = vec![remote("followed", Transport::Vk, "active", None)];
+    assert_eq!(gist(&planned(&seen)), "record followed, Deleting");
+}
+
+#[test]
+fn nothing_else_goes_where_the_channel_that_a_person_named_is_not_shown() {
+    let mut seen = deleting(unclear(Transport::Telegram, 200));
+    looked(&mut seen).unclaimed = ["a", "b"]
+        .map(|word| remote(word, Transport::Telegram, "init", None))
+        .to_vec();
+    let asked = planned(&seen);
+    assert_eq!(gist(&asked), "ChooseChannel");
+    seen = written(seen, &asked);
+    // This list lacks what the person names.
+    looked(&mut seen).unclaimed.pop();
+    assert_eq!(
+        gist(&planned(&seen)),
+        "ChooseChannel",
+        "of what was asked a person decides"
+    );
+    seen.object.requests.resolve_create = Some("b".into());
+    let plan = planned(&seen);
+    assert_eq!(gist(&plan), "ChooseChannel");
+    assert!(words(&plan).starts_with("'b' is no unclaimed telegram channel"));
+    seen.object.requests.resolve_create = Some("a".into());
+    assert_eq!(gist(&planned(&seen)), "record a, Deleting");
 }
 
 #[test]

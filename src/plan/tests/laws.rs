@@ -195,7 +195,9 @@ impl Tape {
                 claimed: (0..self.byte() % 3).map(|_| self.id()).collect(),
                 empty: self.byte() % 4 == 3,
                 complete: self.byte() % 4 != 3,
-                other_intents: self.pick(&[0, 0, 1, 2]),
+                other_intents: (0..self.pick(&[0, 0, 1, 2]))
+                    .map(|_| (0..self.byte() % 3).map(|_| self.id()).collect())
+                    .collect(),
             }),
         }
     }

@@ -316,7 +316,7 @@ fn numbers_at_their_edges() {
     );
     let newcomers = |count: usize| {
         let seen = with(unclear(Transport::Max, 5), |seen| {
-            looked(seen).other_intents = 2;
+            looked(seen).other_intents = vec![Vec::new(); 2];
             looked(seen).unclaimed = (0..count)
                 .map(|number| remote(&format!("n{number}"), Transport::Max, "init", Some("qr")))
                 .collect();
@@ -392,6 +392,7 @@ fn a_link_that_nobody_followed_is_believed_to_have_made_nothing_only_by_a_whole_
     let going = |complete| {
         let seen = with(unclear(Transport::Vk, 5), |seen| {
             seen.object.deleting = true;
+            seen.memory.missing_since = Some(at(-1));
             looked(seen).complete = complete;
         });
         gist(&planned(&seen))

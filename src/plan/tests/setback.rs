@@ -6,6 +6,23 @@ use super::super::{Answer, Call, Need, Seen, Sink, settle};
 use super::stage::{after, at, fresh, gist, id, known, need, planned, told, unclear, words, written};
 use crate::model::{CreateOutcome, Fault, NotSent, Transport};
 
+#[test]
+fn a_look_that_shows_the_channel_counts_though_its_call_is_held_back() {
+    let mut seen = known(Transport::Telegram, "disabled", Some("unauthorized"));
+    let plan = planned(&seen);
+    let held = settle(
+        &seen,
+        seen.wish.as_ref().unwrap(),
+        &plan,
+        &answer(plan.call.as_ref().unwrap(), &faults()[4]),
+    );
+    seen = written(seen, &held);
+    (seen.memory.missing_since, seen.memory.loss_believed) = (Some(at(-3_600)), true);
+    let plan = planned(&seen);
+    assert!(plan.call.is_none(), "{plan:?}");
+    assert_eq!((plan.memory.missing_since, plan.memory.loss_believed), (None, false));
+}
+
 fn faults() -> Vec<Fault> {
     let words = || "the service's words".to_owned();
     vec![

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::{Answer, Call, Note, Plan, RefusedCall, Seen, Sink, SinkOrder, Supply, Wake, settle};
-use super::stage::{at, fresh, gist, id, known, planned, remote, wished, words};
+use super::stage::{at, fresh, gist, id, known, looked, planned, remote, wished, words};
 use crate::model::{CreateOutcome, Fault, NotSent, Phone, Transport};
 
 fn rejected() -> Fault {
@@ -101,6 +101,37 @@ fn a_create_that_never_left_clears_its_intent_and_is_tried_again() {
         assert_eq!(gist(&plan), "clear, Creating");
         assert_eq!((plan.memory.refusal, plan.memory.credentials_hash), (None, None));
         assert_eq!(plan.wake, Wake::LookAfter(Duration::from_secs(pause)));
+    }
+}
+
+#[test]
+fn a_create_that_is_answered_with_a_channel_of_before_has_made_nothing_and_takes_nothing() {
+    let mut seen = fresh(Transport::Telegram);
+    looked(&mut seen).unclaimed = vec![remote("a-persons", Transport::Telegram, "active", None)];
+    looked(&mut seen).claimed = vec![id("another-objects")];
+    for older in ["a-persons", "another-objects"] {
+        let made = remote(older, Transport::Telegram, "active", None);
+        let plan = settled(&seen, &Answer::Create(CreateOutcome::Created(made)));
+        assert_eq!(gist(&plan), "clear, RefusedCredentials");
+        assert!(
+            words(&plan).contains(older) && words(&plan).contains("spec.channelId"),
+            "{}",
+            words(&plan)
+        );
+        assert_eq!(plan.memory.channel_id, None);
+    }
+}
+
+#[test]
+fn a_second_link_that_does_not_come_leaves_the_first_one_its_intent() {
+    for fault in [rejected(), unclear(), not_sent()] {
+        let mut seen = super::stage::unclear(Transport::Vk, 5);
+        seen.memory.link_at = Some(at(-5));
+        seen.object.requests.reinit = Some("now".into());
+        let plan = settled(&seen, &Answer::Link(Err(fault.clone())));
+        assert_eq!(plan.note, None, "{fault}");
+        let first = settled(&fresh(Transport::Vk), &Answer::Link(Err(fault)));
+        assert_eq!(first.note, Some(Note::ClearIntent));
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) fn look() -> Look {
         claimed: Vec::new(),
         empty: false,
         complete: true,
-        other_intents: 0,
+        other_intents: Vec::new(),
     }
 }
 

@@ -123,7 +123,7 @@ impl Bug {
             }
             Self::OthersIgnored => {
                 if let Remote::Looked(look) = &mut seen.remote {
-                    look.other_intents = 0;
+                    look.other_intents.clear();
                 }
             }
             Self::NoBaseline => {

@@ -209,7 +209,7 @@ impl World {
         let intents = (0..OBJECTS).filter(|one| before.exists(*one) && self.pool.facts(before.objects[*one]).intent);
         // Those that were open when it looked: one may have been settled since.
         let seen = match planned.key.sight {
-            Sight::List { others, .. } => 1 + usize::from(others),
+            Sight::List { others, .. } => 1 + usize::from(others.is_some()),
             Sight::NotAsked | Sight::Hidden => 1,
         };
         let creates = if by_qr { intents.count().max(seen) } else { 1 };

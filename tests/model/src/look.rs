@@ -39,6 +39,7 @@ impl World {
         }
         if entry.id == NONE && !entry.intent && before.local_intent {
             entry.intent = true;
+            entry.baseline = before.baseline;
             entry.local_intent = true;
         }
         it.claims[object] = entry;
@@ -218,18 +219,14 @@ impl World {
         } else {
             0
         };
-        let others = if facts.intent || memory.watches {
-            let open = (0..OBJECTS).filter(|one| *one != object);
-            open.filter(|one| claims[*one].intent).count()
-        } else {
-            0
-        };
+        let mut open = (0..OBJECTS).filter(|one| *one != object && claims[*one].intent);
+        let others = open.next().filter(|_| facts.intent || memory.watches);
         Sight::List {
             list,
             by_id,
             unclaimed,
             claimed,
-            others: u8::try_from(others).unwrap_or(0),
+            others: others.map(|one| claims[one].baseline),
         }
     }
 
@@ -254,6 +251,7 @@ impl World {
             id: u8::try_from(channel).unwrap_or(NONE),
             local: true,
             intent: false,
+            baseline: 0,
             local_intent: claims[object].local_intent,
             ..claimed(self.pool.facts(copy.value))
         };

@@ -33,8 +33,8 @@ pub(crate) enum Sight {
         unclaimed: u8,
         /// Which another object claims.
         claimed: u8,
-        /// Open intents of other objects.
-        others: u8,
+        /// The open intent of the other object: what it knows to be older than itself.
+        others: Option<u8>,
     },
 }
 
@@ -160,7 +160,14 @@ fn sight(key: &Key, own: Option<usize>, transport: Transport) -> (Remote, Shown)
             .collect(),
         empty: all.count() == 0,
         complete: true,
-        other_intents: usize::from(others),
+        other_intents: (others.iter())
+            .map(|baseline| {
+                (0..CHANNELS)
+                    .filter(|number| baseline & bit(*number) != 0)
+                    .map(id)
+                    .collect()
+            })
+            .collect(),
     };
     (Remote::Looked(look), shown)
 }

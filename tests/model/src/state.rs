@@ -102,6 +102,8 @@ pub(crate) struct Claimed {
     pub(crate) local: bool,
     /// An unresolved create.
     pub(crate) intent: bool,
+    /// What that create knows to be older than itself.
+    pub(crate) baseline: u8,
     /// Such an intent, written by this process before the watch could show it.
     pub(crate) local_intent: bool,
 }
@@ -264,6 +266,7 @@ impl Claimed {
         in_status: false,
         local: false,
         intent: false,
+        baseline: 0,
         local_intent: false,
     };
 }

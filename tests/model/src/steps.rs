@@ -173,18 +173,21 @@ impl World {
         let copy = state.replicas[replica].passes[object].copy;
         let known = self.pool.value(copy.value);
         let memory = stored(&planned.plan.memory);
-        if memory != known.memory && self.bug != Bug::CallBeforeMemory {
+        if self.bug != Bug::CallBeforeMemory {
+            // Asked for where nothing is new, too: no call is made on an old view.
             if !state.exists(object) || !copy.fresh {
                 Self::end(state, replica, object);
                 return;
             }
-            let value = Value {
-                memory,
-                ..(*known).clone()
-            };
-            let value = self.pool.put(value);
-            self.store(state, object, value);
-            Self::hold(state, replica, object);
+            if memory != known.memory {
+                let value = Value {
+                    memory,
+                    ..(*known).clone()
+                };
+                let value = self.pool.put(value);
+                self.store(state, object, value);
+                Self::hold(state, replica, object);
+            }
         }
         state.replicas[replica].passes[object].phase = Phase::Remembered;
     }

@@ -449,11 +449,13 @@ pub(crate) fn listed(state: &State, replica: usize, listing: Listing) -> Option<
 
 /// What a table of claims holds of an object that a watch shows; see `claims::update` in the controller.
 pub(crate) fn claimed(facts: Facts) -> Claimed {
+    let intent = facts.intent && facts.channel() == NONE;
     Claimed {
         id: facts.channel(),
         in_status: facts.memory.channel != NONE,
         local: false,
-        intent: facts.intent && facts.channel() == NONE,
+        intent,
+        baseline: if intent { facts.baseline } else { 0 },
         local_intent: false,
     }
 }

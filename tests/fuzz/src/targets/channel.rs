@@ -273,9 +273,9 @@ fn remote(document: &Value, seen: &Seen) -> Remote {
         claimed: Vec::new(),
         empty: list.channels.is_empty(),
         complete: list.unreadable == 0,
-        other_intents: document["other"]["intents"]
-            .as_u64()
-            .map_or(0, |count| usize::try_from(count).unwrap_or(1)),
+        other_intents: document["other"]["intents"].as_u64().map_or(Vec::new(), |count| {
+            vec![Vec::new(); usize::try_from(count).map_or(1, |count| count.min(9))]
+        }),
         mine,
     })
 }

@@ -16,7 +16,7 @@ use crate::{
     flow::{NAME, ids},
     life::{ACCOUNT, TOKEN},
     oracle,
-    proxy::Reply,
+    proxy::{Reply, WatchFault},
 };
 
 pub(super) async fn secret_missing(life: &Life) {
@@ -128,7 +128,12 @@ pub(super) async fn finalizer_of_deleted(life: &Life) {
     patch(life, NAME, json!({"metadata": {"finalizers": null}})).await;
     life.until_gone(NAME).await;
     life.wire.calm();
-    // What nobody manages any more is not forgotten: the account names it.
+    told_as_unmanaged(life, &id).await;
+    assert_eq!(ids(life), [id]);
+}
+
+/// What nobody manages any more is not forgotten: the account names it.
+async fn told_as_unmanaged(life: &Life, id: &str) {
     life.wait("the channel to be told as unmanaged", || async {
         let status = life.accounts().get("default").await.unwrap().status.unwrap_or_default();
         let named: Vec<&str> = status
@@ -136,14 +141,71 @@ pub(super) async fn finalizer_of_deleted(life: &Life) {
             .iter()
             .map(|channel| channel.id.as_str())
             .collect();
-        if named == [&*id] {
+        if named == [id] {
             Ok(())
         } else {
             Err(format!("{named:?}"))
         }
     })
     .await;
-    assert_eq!(ids(life), [id]);
+}
+
+/// A person lets the object go while its deletion is tried again and again, and no watch tells the operator.
+pub(super) async fn abandoned_behind_the_watch(life: &Life) {
+    let id = active(life).await;
+    let refused = Fault::Answer(Reply::json(500, "{}"));
+    life.wire.rule(Rule::always(Side::Wazzup, DELETE, refused));
+    life.delete(NAME).await;
+    life.wait("the refusal to be told", || async {
+        let status = life.status(NAME).await;
+        let told = condition(&status.conditions, "Ready").map(|ready| ready.message.clone());
+        match told {
+            Some(words) if words.contains("did not delete") => Ok(()),
+            words => Err(format!("{words:?}")),
+        }
+    })
+    .await;
+    life.wire.rule(Rule::watches(WatchFault::Hang));
+    life.wire.close_watches();
+    life.wire.watches_opened_again().await;
+    life.annotate(NAME, "abandon", "true").await;
+    // The service is well again, and the watches that are open stay as they are.
+    life.wire.calm();
+    life.until_gone(NAME).await;
+    assert_eq!(
+        ids(life),
+        [id],
+        "the channel is left, as was asked before the service could delete it"
+    );
+    oracle::assert_deleted_only(life, &[]);
+}
+
+/// The answer to a create comes when another object has the name: the channel is not that one's, and is told.
+pub(super) async fn name_taken_during_create(life: &Life) {
+    life.wire
+        .rule(Rule::once(Side::Wazzup, CREATE, Fault::DelayAnswer(UNDER_WAY)));
+    life.start();
+    life.account().await;
+    life.bot(NAME, "100:canary-bot").await;
+    begun(life, CREATE).await;
+    patch(life, NAME, json!({"metadata": {"finalizers": null}})).await;
+    life.delete(NAME).await;
+    let gone = life.channels();
+    life.wait("the first object to be gone", || async {
+        match gone.get_opt(NAME).await {
+            Ok(None) => Ok(()),
+            found => Err(format!("{found:?}")),
+        }
+    })
+    .await;
+    let first = ids(life);
+    life.bot(NAME, "100:canary-bot").await;
+    life.until_ready(NAME).await;
+    told_as_unmanaged(life, &first[0]).await;
+    let own = life.status(NAME).await.channel_id.unwrap();
+    assert_ne!(own, first[0]);
+    assert_eq!(ids(life).len(), 2);
+    oracle::assert_deleted_only(life, &[]);
 }
 
 pub(super) async fn finalizer_of_living(life: &Life) {

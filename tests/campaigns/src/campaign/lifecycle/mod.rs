@@ -53,6 +53,12 @@ const STORIES: &[(&str, Story)] = &[
     ("the finalizer of a living object is removed by hand", |life| {
         Box::pin(here::finalizer_of_living(life))
     }),
+    ("the object is abandoned where the watch does not show it", |life| {
+        Box::pin(here::abandoned_behind_the_watch(life))
+    }),
+    ("another object gets the name while a create is under way", |life| {
+        Box::pin(here::name_taken_during_create(life))
+    }),
     ("the namespace is deleted, the Secret first", |life| {
         Box::pin(here::namespace_secret_first(life))
     }),

@@ -1,0 +1,113 @@
+//! What a list tells of a create without a clear answer: which channel it made, or that it made none.
+
+use std::time::Duration;
+
+use super::{Intent, Look, Memory, Seen, Wake, Wish, create::remaining, twins};
+use crate::model::{ChannelId, Login, RemoteChannel};
+
+/// What an open intent has led to, as far as a list can tell.
+pub(super) enum Found {
+    /// Nothing new.
+    None,
+    /// This one is ours.
+    One(ChannelId),
+    /// Which one is ours, or whether any is, cannot be told.
+    Several,
+}
+
+/// Unclaimed channels of the transport that were not there when the intent was written.
+pub(super) fn newcomers<'a>(look: &'a Look, intent: &Intent) -> Vec<&'a RemoteChannel> {
+    let mut found: Vec<&RemoteChannel> = look
+        .unclaimed
+        .iter()
+        .filter(|channel| !intent.baseline.contains(&channel.id))
+        .collect();
+    found.sort_by(|one, other| one.id.cmp(&other.id));
+    found
+}
+
+/// Decides over newcomers. Unscanned QR channels are interchangeable; one that was scanned, or whose link was followed,
+/// cannot be ours, since neither was ever shown. Of what a person was asked about, a person decides, whatever a later list
+/// shows.
+pub(super) fn found(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent, newcomers: &[&RemoteChannel]) -> Found {
+    if newcomers.is_empty() {
+        return Found::None;
+    }
+    let no_stranger = newcomers.len() <= 1 + look.other_intents.len() && !intent.baseline_cut;
+    let asked = newcomers.iter().any(|channel| twins::asked(seen, intent, &channel.id));
+    let alone = newcomers.len() == 1 && look.other_intents.is_empty();
+    let unseen = newcomers.iter().all(|channel| !channel.was_scanned());
+    let ours = match wish.transport.login() {
+        Login::Qr => unseen,
+        Login::Link => unseen && alone,
+        Login::Secret { .. } | Login::Iframe => alone,
+    };
+    // What was there when another create began cannot be what that one made: whoever is older leaves it the rest.
+    let others = |channel: &RemoteChannel| {
+        let theirs = look
+            .other_intents
+            .iter()
+            .filter(|baseline| !baseline.contains(&channel.id));
+        theirs.count()
+    };
+    match newcomers.iter().min_by_key(|channel| others(channel)) {
+        Some(channel) if no_stranger && ours && !asked => Found::One(channel.id.clone()),
+        Some(_) | None => Found::Several,
+    }
+}
+
+/// What is left of the time in which an unclear create may still make something. It is counted from when this process knew of
+/// the intent first: the time in it is of another machine's clock, or of this one's before it was set. An age that no skew
+/// explains is believed too, so that processes which never live for long get there.
+pub(super) fn grace_left(seen: &Seen, intent: &Intent) -> Duration {
+    let grace = seen.timing.create_grace;
+    let written = remaining(intent.at, grace.saturating_add(seen.timing.clock_skew), seen.now);
+    grace.saturating_sub(seen.intent_watched).min(written)
+}
+
+/// Whether a list without newcomers proves that a create made nothing.
+pub(super) enum Absence {
+    /// Yes.
+    Proven,
+    /// Not yet.
+    Open { memory: Memory, wake: Wake },
+}
+
+/// Two healthy lists after the grace period.
+pub(super) fn absence(seen: &Seen, look: &Look, intent: &Intent) -> Absence {
+    let mut memory = seen.memory.clone();
+    let grace = grace_left(seen, intent);
+    if !grace.is_zero() || !look.complete {
+        memory.missing_since = None;
+        // What the service does late is found soon, not at the end alone; an incomplete list is tried again.
+        let pause = if grace.is_zero() {
+            seen.timing.second_look
+        } else {
+            grace.min(seen.timing.second_look)
+        };
+        return Absence::Open {
+            memory,
+            wake: Wake::LookAfter(pause),
+        };
+    }
+    match seen.memory.missing_since {
+        None => {
+            memory.missing_since = Some(seen.now);
+            Absence::Open {
+                memory,
+                wake: Wake::LookAfter(seen.timing.second_look),
+            }
+        }
+        Some(since) => {
+            let left = remaining(since, seen.timing.second_look, seen.now);
+            if left.is_zero() {
+                Absence::Proven
+            } else {
+                Absence::Open {
+                    memory,
+                    wake: Wake::LookAfter(left),
+                }
+            }
+        }
+    }
+}
