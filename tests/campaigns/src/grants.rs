@@ -1,10 +1,13 @@
 //! The rights that deploy/ ships, given to a life's operator.
 
-use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use k8s_openapi::api::{
+    authorization::v1::SelfSubjectAccessReview,
+    rbac::v1::{Role, RoleBinding},
+};
 use kube::{Api, Client, ResourceExt, api::PostParams};
 use serde_json::json;
 
-use crate::{Ground, ground::ROOT};
+use crate::{Ground, ground::ROOT, life::PATIENCE};
 
 /// The rights that deploy/namespaced grants, and those to the lease, bound in this namespace.
 pub(crate) async fn grant(client: &Client, namespace: &str) {
@@ -47,4 +50,35 @@ pub(crate) async fn grant_everywhere(ground: &Ground, home: &str) {
         }
     });
     granting.await.unwrap();
+}
+
+/// Waits until the API server knows of the rights: it learns of them a moment after they were given, and what it answers
+/// until then is no word about what `deploy/` grants. `lease`: those to the lease as well.
+pub(crate) async fn in_force(rights: &Client, namespace: &str, lease: bool) {
+    let of_channels = json!({
+        "namespace": namespace, "verb": "list", "group": "wazzup24.com", "resource": "wazzupchannels",
+    });
+    let of_the_lease = json!({
+        "namespace": namespace, "verb": "get", "group": "coordination.k8s.io", "resource": "leases", "name": "wazzup-operator",
+    });
+    let asked = [Some(of_channels), lease.then_some(of_the_lease)];
+    let reviews: Api<SelfSubjectAccessReview> = Api::all(rights.clone());
+    for attributes in asked.into_iter().flatten() {
+        let review = json!({"metadata": {}, "spec": {"resourceAttributes": attributes}});
+        let review: SelfSubjectAccessReview = serde_json::from_value(review).unwrap();
+        control_plane::eventually("the rights to be in force", PATIENCE, || async {
+            let params = PostParams::default();
+            let reviewed = reviews
+                .create(&params, &review)
+                .await
+                .map_err(|error| error.to_string())?;
+            let status = reviewed.status.unwrap_or_default();
+            if status.allowed {
+                Ok(())
+            } else {
+                Err(format!("{status:?}"))
+            }
+        })
+        .await;
+    }
 }

@@ -19,8 +19,9 @@ use wazzup_simulator::{Dialect, Options, Simulator, Timings, world::Channel};
 use crate::{
     Front, Ground, Wire,
     clock::{Clock, Skew},
-    grants::{grant, grant_everywhere},
+    grants::{grant, grant_everywhere, in_force},
     operator::Replica,
+    oracle,
     seat::{Seat, free_port, front_of, kubeconfig_text},
     secrecy,
 };
@@ -133,6 +134,9 @@ impl Drop for Life {
             Vec::<String>::new(),
             "secrets were told"
         );
+        // Of every life too: what deploy/ grants is enough.
+        let refused = oracle::rights_suffice(&self.wire.messages());
+        assert_eq!(refused, Ok(()), "{}", self.namespace);
     }
 }
 
@@ -164,6 +168,7 @@ impl Life {
         for _ in 0..setting.replicas {
             let number = wire.add(Replica::default());
             let rights = patiently("rights", || plane.client_for_service_account(&home, "wazzup-operator")).await;
+            in_force(&rights, &namespace, !setting.cluster_rights).await;
             let url = wire.before_kubernetes(rights, number).await;
             let kubeconfig = plane.folder().join(format!("kubeconfig-{namespace}-{number}"));
             std::fs::write(&kubeconfig, kubeconfig_text(&url, &namespace)).unwrap();
@@ -229,7 +234,7 @@ impl Life {
         if let Some(clock) = &seat.clock {
             clock.wear(&mut command);
         }
-        self.wire.starting();
+        self.wire.starting(number);
         self.wire.replicas()[number].start(command);
         self.starts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }

@@ -1,35 +1,37 @@
 //! What must hold when a life comes to rest, whatever was done to it.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+mod record;
+mod rest;
+#[cfg(test)]
+mod tests;
 
-use kube::{ResourceExt, api::ListParams};
-use wazzup_operator::api::{condition, names};
+use std::time::{Duration, Instant};
 
-use crate::{Life, Side, proxy::label};
+use kube::api::ListParams;
+use wazzup_operator::api::WazzupChannel;
+
+pub use record::rights_suffice;
+
+use crate::{Life, Side};
 
 /// How long nothing may be written when everything is at rest: longer than a list interval.
 const QUIET: Duration = Duration::from_secs(15);
 
-/// How long a call to the API server may be held.
-const LONGEST_CALL: Duration = Duration::from_secs(40);
-/// How often one thing may be asked of the API server within such a time.
-const HAMMERED: [(Duration, usize); 3] = [
-    (Duration::from_secs(1), 8),
-    (Duration::from_secs(10), 25),
-    (Duration::from_secs(60), 50),
-];
-/// The same, where a watch was harmed: one that is a second late brings the events of all writes of that second at once, and
-/// each is a pass with a view that is behind.
-const HAMMERED_BY_WATCHES: [(Duration, usize); 3] = [(Duration::from_secs(1), 12), HAMMERED[1], HAMMERED[2]];
-/// The same, of the service: each event is a look, and a login that takes people minutes takes the flows a second.
-const HAMMERED_WAZZUP: [(Duration, usize); 3] = [
-    (Duration::from_secs(1), 16),
-    (Duration::from_secs(10), 40),
-    (Duration::from_secs(60), 50),
-];
+/// The same at the end of each of many lives, which wait more than they work.
+const STILL: Duration = Duration::from_secs(12);
+/// How long a life may take until it is still.
+const UNTIL_STILL: Duration = Duration::from_secs(90);
+
+fn hold(life: &Life, judged: Result<(), String>) {
+    if let Err(why) = judged {
+        panic!("{}: {why}", life.namespace);
+    }
+}
+
+async fn objects(life: &Life) -> Result<Vec<WazzupChannel>, String> {
+    let listed = life.channels().list(&ListParams::default()).await;
+    listed.map(|list| list.items).map_err(|error| error.to_string())
+}
 
 /// I1, I2: each channel at the service is held by exactly one object, each connected object holds one that lives, and
 /// no create is left open.
@@ -37,28 +39,8 @@ pub async fn assert_one_channel_each(life: &Life) {
     life.wait(
         "each object to hold one channel, and each channel to be held",
         || async {
-            let objects = life.channels().list(&ListParams::default()).await.unwrap().items;
-            let mut held: BTreeMap<String, Vec<String>> = BTreeMap::new();
-            for object in &objects {
-                if object.annotations().contains_key(names::CREATE_INTENT) {
-                    return Err(format!("{}: a create is still open", object.name_any()));
-                }
-                let id = object.status.as_ref().and_then(|status| status.channel_id.clone());
-                held.entry(id.unwrap_or_default()).or_default().push(object.name_any());
-            }
             let remote: Vec<String> = life.remote().into_iter().map(|channel| channel.id).collect();
-            if held.values().any(|objects| objects.len() != 1) || held.contains_key("") {
-                return Err(format!("held: {held:?}, at the service: {remote:?}"));
-            }
-            let mut ids: Vec<String> = held.keys().cloned().collect();
-            ids.sort();
-            let mut there = remote.clone();
-            there.sort();
-            if ids == there {
-                Ok(())
-            } else {
-                Err(format!("held: {held:?}, at the service: {remote:?}"))
-            }
+            rest::one_channel_each(&objects(life).await?, &remote)
         },
     )
     .await;
@@ -67,57 +49,56 @@ pub async fn assert_one_channel_each(life: &Life) {
 /// I3: nothing was deleted at the service but what `allowed` names.
 pub fn assert_deleted_only(life: &Life, allowed: &[String]) {
     let journal = life.simulator.journal();
-    for entry in journal.matching("DELETE", "/v2/channels/") {
-        let id = entry.path.trim_start_matches("/v2/channels/");
-        assert!(
-            allowed.iter().any(|one| one == id),
-            "{id} was deleted, allowed: {allowed:?}"
-        );
-    }
+    let deleted = journal.matching("DELETE", "/v2/channels/");
+    let ids = deleted
+        .iter()
+        .map(|entry| entry.path.trim_start_matches("/v2/channels/"));
+    hold(life, rest::deleted_only(ids, allowed));
 }
 
 /// I4: at rest nothing is written, on either side.
 pub async fn assert_quiet(life: &Life) {
     life.wait("a quiet time", || async {
-        let before = life.wire.steps().len();
+        let before = life.wire.messages().len();
         tokio::time::sleep(QUIET).await;
-        let after = life.wire.steps();
-        if after.len() == before {
-            Ok(())
-        } else {
-            Err(format!("{:?}", &after[before..]))
-        }
+        record::no_writes(&life.wire.messages()[before..])
     })
     .await;
+}
+
+/// I4, at the end of a life that has come to rest: nothing is written for a list interval and more. What is on its way
+/// then may still land, so that the first times may be none.
+pub async fn assert_still(life: &Life) {
+    let begun = Instant::now();
+    loop {
+        let before = life.wire.messages().len();
+        tokio::time::sleep(STILL).await;
+        let judged = record::no_writes(&life.wire.messages()[before..]);
+        if judged.is_ok() {
+            return;
+        }
+        if begun.elapsed() > UNTIL_STILL {
+            hold(life, judged.map_err(|why| format!("{why}\n{}", life.log_text())));
+        }
+    }
 }
 
 /// I5: an object is ready exactly when its channel is active at the service.
 pub async fn assert_status_is_true(life: &Life) {
     life.wait("a true status", || async {
-        for object in life.channels().list(&ListParams::default()).await.unwrap().items {
-            let status = object.status.clone().unwrap_or_default();
-            let ready = condition(&status.conditions, "Ready").is_some_and(|one| one.status == "True");
-            let id = status.channel_id.clone().unwrap_or_default();
-            let active = life
-                .simulator
-                .with(|world, _| world.channel(&id).is_some_and(|channel| channel.status == "active"));
-            if ready != active || status.observed_generation != object.metadata.generation {
-                return Err(format!("{}: active {active}, {status:?}", object.name_any()));
-            }
-        }
-        Ok(())
+        let objects = objects(life).await?;
+        life.simulator.with(|world, _| {
+            let active = |id: &str| world.channel(id).is_some_and(|channel| channel.status == "active");
+            rest::status_is_true(&objects, active)
+        })
     })
     .await;
 }
 
-/// I10: no panic, no defect, and no end but those that were brought about.
+/// I10: no panic, no defect, and no end but those that were brought about; no account was asked faster than its limit.
 pub fn assert_sound(life: &Life) {
-    let log = life.log_text();
-    for word in ["panicked", "internal error", "a defect of the operator"] {
-        if let Some(line) = log.lines().find(|line| line.contains(word)) {
-            panic!("{}: {line}", life.namespace);
-        }
-    }
+    hold(life, rest::log_is_sound(&life.log_text()));
+    hold(life, record::pace_is_kept(&life.wire.messages()));
 }
 
 /// Creates that reached the service.
@@ -129,67 +110,21 @@ pub fn creates(life: &Life) -> usize {
         .count()
 }
 
-/// I7: no call is held longer than the operator's own deadline of 15 s, and what a loaded machine adds; a call that nobody
-/// gives up is held for 60 s.
+/// I7: no call is held longer than the operator's own deadline, and what a loaded machine adds; a call that nobody gives up
+/// is held for 60 s.
 pub fn assert_calls_end(life: &Life) {
-    for message in life.wire.messages() {
-        let held = message.held.unwrap_or_default();
-        assert!(
-            message.side != Side::Kubernetes || held < LONGEST_CALL,
-            "{}: {} was held for {held:?}",
-            life.namespace,
-            message.label
-        );
-    }
+    hold(life, record::calls_end(&life.wire.messages(), Instant::now()));
 }
 
 /// Nothing is asked for again and again: of one call and path no more than so many begin within a second, ten and sixty. A
 /// write that the API server took is progress: one that changes nothing is not made. Each process may ask as much.
 pub fn assert_nothing_hammered(life: &Life) {
-    let mut calls: BTreeMap<(Side, String, String), Vec<Instant>> = BTreeMap::new();
-    let messages = life.wire.messages();
-    let harmed = messages
-        .iter()
-        .any(|message| message.fault.is_some() && message.label.starts_with("WATCH "));
-    for message in messages {
-        let path = message.path.split('?').next().unwrap_or_default().to_owned();
-        let taken = message.status.is_some_and(|status| (200..300).contains(&status));
-        if !(message.side == Side::Kubernetes && taken && label::is_step(message.side, &message.label)) {
-            let times = calls.entry((message.side, message.label, path)).or_default();
-            times.push(message.at);
-        }
-    }
-    for ((side, label, path), times) in calls {
-        let bounds = match side {
-            Side::Kubernetes if harmed => HAMMERED_BY_WATCHES,
-            Side::Kubernetes => HAMMERED,
-            Side::Wazzup => HAMMERED_WAZZUP,
-        };
-        for (time, most) in bounds {
-            let most = most * life.starts().max(1);
-            let window = times.windows(most + 1).find(|window| window[most] - window[0] < time);
-            assert!(
-                window.is_none(),
-                "{}: more than {most} times {label} within {time:?}: {path}\n{}",
-                life.namespace,
-                life.log_text()
-            );
-        }
-    }
+    let judged = record::nothing_hammered(&life.wire.messages(), life.starts());
+    hold(life, judged.map_err(|why| format!("{why}\n{}", life.log_text())));
 }
 
-/// I1: before each create, since the one before, the intent was stored; where `objects` are made at once, as many of them.
+/// I1: each create has an intent of its own, stored by the same process right before; where `objects` are made at once,
+/// as many of them may be open.
 pub fn assert_intent_before_create(life: &Life, objects: usize) {
-    let mut stored = 0_usize;
-    for message in life.wire.messages() {
-        match (message.side, message.label.as_str()) {
-            (Side::Kubernetes, "PATCH wazzupchannels") if message.status == Some(200) => stored += 1,
-            (Side::Wazzup, "POST /v2/channels") => {
-                assert!(stored > 0, "{}: a create without an intent", life.namespace);
-                // Of one object: any of its writes may have been the intent, and none serves twice.
-                stored = if objects > 1 { stored - 1 } else { 0 };
-            }
-            _ => {}
-        }
-    }
+    hold(life, record::intent_before_create(&life.wire.messages(), objects));
 }

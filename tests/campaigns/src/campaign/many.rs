@@ -44,6 +44,8 @@ async fn run(ground: &Ground, mut chance: Chance, size: usize) -> Outcome {
         life.log_text()
     );
     crowd.assert_deleted_only_what_left(&life);
+    oracle::assert_intent_before_create(&life, size);
+    oracle::assert_status_is_true(&life).await;
     oracle::assert_sound(&life);
     let struck = life.wire.struck();
     if struck >= KILLS.0 {

@@ -138,7 +138,8 @@ fn change(life: &Life, chance: &mut Chance) {
 }
 
 async fn storm(ground: &Ground, mut chance: Chance, lasts: Duration) -> Outcome {
-    let crowd = Crowd::of(chance.between(OBJECTS.0, OBJECTS.1), &mut chance);
+    let size = chance.between(OBJECTS.0, OBJECTS.1);
+    let crowd = Crowd::of(size, &mut chance);
     let setting = Setting {
         patience: PATIENCE,
         ..Setting::default()
@@ -172,6 +173,8 @@ async fn storm(ground: &Ground, mut chance: Chance, lasts: Duration) -> Outcome 
         .collect();
     crowd.assert_deleted_only_what_left(&life);
     told(&life, &besides).await;
+    oracle::assert_intent_before_create(&life, size);
+    oracle::assert_status_is_true(&life).await;
     oracle::assert_sound(&life);
     oracle::assert_quiet(&life).await;
     let struck = life.wire.struck();

@@ -8,9 +8,11 @@ mod forward;
 pub mod label;
 mod owner;
 mod serve;
+mod told;
 mod watch;
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -50,6 +52,42 @@ pub struct Message {
     pub held: Option<Duration>,
     /// Which form of an answer was asked for.
     pub accept: String,
+    /// Which of its replica's processes sent it, counted from 1; 0 where the replica is not known.
+    pub run: usize,
+    /// What it held that matters to a judge.
+    pub told: Told,
+    /// What stands behind the proxy has answered, whatever the operator got; `None` where it was not asked.
+    pub truth: Option<Truth>,
+}
+
+/// What stood in a message, as far as a judge needs it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Of a patch of a channel: what becomes of the create intent.
+    pub intent: Option<IntentPatch>,
+    /// Of a message to the service: a number for the token that it carries, which tells accounts apart.
+    pub account: Option<u64>,
+}
+
+/// What a patch does to the create intent of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntentPatch {
+    /// It is written.
+    Opened {
+        /// Only if the object is still as it was seen.
+        versioned: bool,
+    },
+    /// It is taken away.
+    Cleared,
+}
+
+/// A true answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Truth {
+    /// Its status.
+    pub status: u16,
+    /// Whether it refuses because the namespace is on its way out.
+    pub terminating: bool,
 }
 
 /// Longer than the operator takes to open a watch that was closed.
@@ -66,6 +104,8 @@ struct Ledger {
     chains: Vec<(usize, Vec<Rule>)>,
     /// What waits for the next start.
     waiting: Vec<Vec<Rule>>,
+    /// How many processes each replica has had.
+    runs: BTreeMap<usize, usize>,
 }
 
 impl Ledger {
@@ -143,8 +183,9 @@ impl Wire {
     }
 
     /// A replica is being started.
-    pub(crate) fn starting(&self) {
+    pub(crate) fn starting(&self, replica: usize) {
         self.with(|ledger| {
+            *ledger.runs.entry(replica).or_default() += 1;
             for chain in std::mem::take(&mut ledger.waiting) {
                 ledger.follow(chain);
             }
@@ -237,6 +278,7 @@ impl Wire {
         label: &str,
         path: &str,
         accept: &str,
+        told: Told,
         replica: Option<usize>,
     ) -> (usize, Option<Fault>) {
         self.with(|ledger| {
@@ -258,6 +300,7 @@ impl Wire {
                 let (_, rest) = ledger.chains.swap_remove(at);
                 ledger.waiting.push(rest);
             }
+            let run = replica.and_then(|replica| ledger.runs.get(&replica).copied());
             ledger.messages.push(Message {
                 side,
                 label: label.to_owned(),
@@ -268,6 +311,9 @@ impl Wire {
                 fault: met.as_ref().map(|fault| format!("{fault:?}")),
                 held: None,
                 accept: accept.to_owned(),
+                run: run.unwrap_or_default(),
+                told,
+                truth: None,
             });
             (ledger.messages.len() - 1, met)
         })
@@ -279,6 +325,15 @@ impl Wire {
             // After `forget` the number may be another's.
             if let Some(message) = ledger.messages.get_mut(number).filter(|message| message.label == label) {
                 message.held = Some(held);
+            }
+        });
+    }
+
+    /// What stands behind has answered a message.
+    fn truly(&self, number: usize, label: &str, truth: Truth) {
+        self.with(|ledger| {
+            if let Some(message) = ledger.messages.get_mut(number).filter(|message| message.label == label) {
+                message.truth = Some(truth);
             }
         });
     }

@@ -16,7 +16,7 @@ use super::{
     fault::strike_down,
     forward::{Answered, Asked, Behind, LARGEST},
     label::label,
-    owner, watch,
+    owner, told, watch,
 };
 
 /// The connection is closed without an answer.
@@ -89,7 +89,8 @@ async fn pass(
     );
     let accept = asked.headers.get(hyper::header::ACCEPT);
     let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let (number, fault) = wire.meet(side, &name, &asked.path_and_query, accept, whose);
+    let told = told::told(side, &name, &asked);
+    let (number, fault) = wire.meet(side, &name, &asked.path_and_query, accept, told, whose);
     // Dropped when the answer begins, and when the sender goes away before.
     let _held = Held {
         wire: wire.clone(),
@@ -105,6 +106,11 @@ async fn pass(
     }
     let watched = name.starts_with("WATCH ");
     let replica = whose.and_then(|number| wire.replicas().get(number).cloned());
+    let behind = Noting {
+        behind,
+        number,
+        label: name,
+    };
     let answer = meet(&wire, &behind, &asked, fault.as_ref(), replica.as_ref(), watched).await;
     wire.answered(number, answer.as_ref().ok().map(|answer| answer.status().as_u16()));
     let answer = answer?;
@@ -129,19 +135,35 @@ impl Drop for Held {
     }
 }
 
+/// What stands behind, for one message: the record gets its answer as it was, whatever a rule makes of it.
+#[derive(Clone)]
+struct Noting {
+    behind: Behind,
+    number: usize,
+    label: String,
+}
+
+impl Noting {
+    async fn ask(&self, wire: &Wire, asked: &Asked) -> Option<Answered> {
+        let (answer, truth) = told::truth(self.behind.ask(asked).await?).await;
+        wire.truly(self.number, &self.label, truth);
+        Some(answer)
+    }
+}
+
 /// Asks. A write to the API server that has begun lands even if its sender dies, and the wire knows until when.
-async fn landed(wire: &Wire, behind: &Behind, asked: &Asked) -> Option<Answered> {
-    match behind {
+async fn landed(wire: &Wire, behind: &Noting, asked: &Asked) -> Option<Answered> {
+    match &behind.behind {
         Behind::Kubernetes { replica, .. } if asked.method != hyper::Method::GET => {
-            let (flight, behind, asked) = (wire.flight(*replica), behind.clone(), asked.clone());
+            let (flight, wire, behind, asked) = (wire.flight(*replica), wire.clone(), behind.clone(), asked.clone());
             let landing = tokio::spawn(async move {
-                let answer = behind.ask(&asked).await;
+                let answer = behind.ask(&wire, &asked).await;
                 drop(flight);
                 answer
             });
             landing.await.ok().flatten()
         }
-        Behind::Kubernetes { .. } | Behind::Wazzup { .. } => behind.ask(asked).await,
+        Behind::Kubernetes { .. } | Behind::Wazzup { .. } => behind.ask(wire, asked).await,
     }
 }
 
@@ -159,7 +181,7 @@ impl Drop for Doomed<'_> {
 /// Does to a message what its fault says.
 async fn meet(
     wire: &Wire,
-    behind: &Behind,
+    behind: &Noting,
     asked: &Asked,
     fault: Option<&Fault>,
     replica: Option<&crate::operator::Replica>,
