@@ -142,7 +142,7 @@ fn a_call_that_is_held_for_too_long_is_seen_also_while_it_hangs() {
 #[test]
 fn what_is_asked_again_and_again_is_seen() {
     let begun = Instant::now();
-    let every = |side, label, pause, times| -> Vec<Message> {
+    let every = |side, label, pause: u64, times: u64| -> Vec<Message> {
         (0..times)
             .map(|number| message(begun, number * pause, side, label))
             .collect()
