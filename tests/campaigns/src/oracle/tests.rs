@@ -163,7 +163,9 @@ fn what_is_asked_again_and_again_is_seen() {
     // A write that was taken is progress, one that was not is none.
     let mut writes = every(Side::Kubernetes, "PATCH wazzupchannels", 10, 20);
     assert!(judged(&writes));
-    writes.iter_mut().for_each(|write| write.status = Some(409));
+    for write in &mut writes {
+        write.status = Some(409);
+    }
     assert!(!judged(&writes));
 }
 
@@ -192,7 +194,9 @@ fn an_account_that_is_asked_faster_than_its_limit_is_seen() {
         .for_each(|message| message.told.account = Some(8));
     assert!(judged(&several), "two accounts");
     let mut several = asked(0, 100, list);
-    several[..50].iter_mut().for_each(|message| message.run = 2);
+    for message in &mut several[..50] {
+        message.run = 2;
+    }
     assert!(judged(&several), "two processes");
 }
 
@@ -249,22 +253,15 @@ fn a_write_at_rest_is_seen() {
 }
 
 fn object(name: &str, id: Option<&str>, ready: bool) -> WazzupChannel {
-    let status = if ready { "True" } else { "False" };
-    object_with(
-        name,
-        json!({}),
-        json!({
-            "channelId": id,
-            "observedGeneration": 2,
-            "conditions": [{
-                "type": "Ready", "status": status, "reason": "Connected", "message": "",
-                "lastTransitionTime": "2026-01-01T00:00:00Z",
-            }],
-        }),
-    )
+    let ready = json!({
+        "type": "Ready", "status": if ready { "True" } else { "False" }, "reason": "Connected", "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    });
+    let status = json!({"channelId": id, "observedGeneration": 2, "conditions": [ready]});
+    object_with(name, &json!({}), &status)
 }
 
-fn object_with(name: &str, annotations: Value, status: Value) -> WazzupChannel {
+fn object_with(name: &str, annotations: &Value, status: &Value) -> WazzupChannel {
     serde_json::from_value(json!({
         "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupChannel",
         "metadata": {"name": name, "generation": 2, "annotations": annotations},
@@ -284,7 +281,7 @@ fn an_orphan_a_shared_channel_and_an_open_create_are_seen() {
     assert!(!judged(&both, &["1"]), "one that is gone");
     assert!(!judged(&[a.clone(), object("b", Some("1"), true)], &["1"]), "shared");
     assert!(!judged(&[a, object("b", None, false)], &["1"]), "none");
-    let open = object_with("a", json!({names::CREATE_INTENT: "{}"}), json!({"channelId": "1"}));
+    let open = object_with("a", &json!({names::CREATE_INTENT: "{}"}), &json!({"channelId": "1"}));
     assert!(!judged(&[open], &["1"]));
 }
 
