@@ -162,8 +162,11 @@ pub(super) fn pace_is_kept(messages: &[Message]) -> Result<(), String> {
     for message in messages {
         // A token is asked for by another way than the account's limiter.
         let limited = message.side == Side::Wazzup && !message.label.contains("/oauth/");
-        let (true, Some(replica), Some(account)) = (limited, message.replica, message.told.account) else {
+        let (true, Some(replica)) = (limited, message.replica) else {
             continue;
+        };
+        let Some(account) = message.told.account else {
+            return Err(format!("asked without a token: {}", message.label));
         };
         let full = BURST + LATE;
         let (left, at) = buckets

@@ -188,6 +188,7 @@ fn an_account_that_is_asked_faster_than_its_limit_is_seen() {
     assert!(judged(&asked(50, 2_000, list)), "the rate");
     assert!(!judged(&asked(40, 2_000, list)), "a quarter more");
     assert!(judged(&asked(0, 61, "POST /v2/oauth/token")));
+    assert!(!judged(&[message(begun, 0, Side::Wazzup, list)]), "nobody's");
     let mut several = asked(0, 100, list);
     several[..50]
         .iter_mut()
