@@ -1,12 +1,17 @@
 //! C2: watches that lag, lose, repeat, reorder, break off or tell of the past. Each flow ends where it should, and nothing is
-//! made at the service from a stale view: a conditional write comes first.
+//! made at the service from a stale view: a conditional write comes first. A cell whose flow had no event that could be
+//! harmed shows nothing, and is skipped.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use kube::ResourceExt;
+use tokio::task::JoinSet;
+use wazzup_operator::api::names;
 
 use super::{Scale, sample};
 use crate::{
-    Cell, Fault, Flow, Ground, Life, Outcome, Rule, Setting, Side, flow, oracle,
-    proxy::{Shelf, WatchFault},
+    Cell, Fault, Flow, Ground, Life, Moment, Outcome, Rule, Setting, Side, flow, oracle,
+    proxy::{Message, Shelf, WatchFault, Which},
 };
 
 /// How long the weather is bad.
@@ -110,40 +115,18 @@ async fn run(ground: Ground, harm: Harm, flow: Flow) -> Outcome {
         ..Setting::default()
     };
     let life = Life::begin(&ground, "watch", setting).await;
-    let wire = life.wire.clone();
-    let over = harm.ends();
-    if matches!(harm, Harm::OldLists) {
-        old_lists(&life, flow).await;
-    } else {
-        let rule = match harm {
-            Harm::Kind(_, kind, fault) => Rule {
-                which: crate::proxy::Which::Label(format!("WATCH {kind}")),
+    let met = match harm {
+        Harm::OldLists => old_lists(&life, flow).await,
+        Harm::Kind(_, kind, fault) => {
+            let which = Which::Label(format!("WATCH {kind}"));
+            let rule = Rule {
+                which,
                 ..Rule::watches(fault())
-            },
-            Harm::All(_, fault) => Rule::watches(fault()),
-            Harm::OldLists => Rule::watches(WatchFault::Repeat),
-        };
-        let weather = wire.clone();
-        let clears = std::sync::Mutex::new(None);
-        flow::play(&life, flow, || {
-            wire.rule(rule);
-            // What is open already is opened anew and meets the rule.
-            wire.close_watches();
-            let task = tokio::spawn(async move {
-                tokio::time::sleep(BAD).await;
-                weather.calm();
-                if over {
-                    weather.close_watches();
-                }
-            });
-            *clears.lock().unwrap() = Some(task.abort_handle());
-        })
-        .await;
-        if let Some(task) = clears.lock().unwrap().take() {
-            task.abort();
+            };
+            bad_watches(&life, flow, rule, harm.ends()).await
         }
-    }
-    let struck = life.wire.struck();
+        Harm::All(_, fault) => bad_watches(&life, flow, Rule::watches(fault()), harm.ends()).await,
+    };
     life.wire.calm();
     life.wire.close_watches();
     oracle::assert_calls_end(&life);
@@ -151,41 +134,157 @@ async fn run(ground: Ground, harm: Harm, flow: Flow) -> Outcome {
     oracle::assert_intent_before_create(&life, 1);
     assert!(oracle::creates(&life) <= 1, "a second create");
     oracle::assert_status_is_true(&life).await;
+    assert_asked_once(&life, flow).await;
     oracle::assert_sound(&life);
-    if struck > 0 {
-        Outcome::Passed
-    } else {
-        Outcome::Skipped("no watch was harmed".to_owned())
+    match met {
+        Ok(()) => Outcome::Passed,
+        Err(why) => Outcome::Skipped(why),
     }
 }
 
-/// The operator is killed in the middle of a flow and comes back into the past: its first lists are those from before the
-/// flow, and the watches take 20 s to bring the rest.
-async fn old_lists(life: &Life, flow: Flow) {
-    let wire = life.wire.clone();
+/// Plays a flow under a rule for watches. Why that showed nothing, if no event was harmed.
+async fn bad_watches(life: &Life, flow: Flow, rule: Rule, ends: bool) -> Result<(), String> {
+    let wire = &life.wire;
+    let mut weather = JoinSet::new();
+    flow::play(life, flow, || {
+        wire.rule(rule);
+        // What is open already is opened anew and meets the rule.
+        wire.close_watches();
+        let wire = wire.clone();
+        weather.spawn(async move {
+            tokio::time::sleep(BAD).await;
+            wire.calm();
+            if ends {
+                wire.close_watches();
+            }
+        });
+    })
+    .await;
+    if wire.events_harmed() > 0 {
+        return Ok(());
+    }
+    let opened = wire.struck();
+    Err(format!(
+        "the flow had no such event: none was harmed on the {opened} watches that met the rule"
+    ))
+}
+
+/// The operator is killed at the first step of a flow and comes back into the past: its first lists are those from before
+/// the flow, and the watches take 20 s to bring the rest. Why that showed nothing, if it did not come to it.
+async fn old_lists(life: &Life, flow: Flow) -> Result<(), String> {
+    let wire = &life.wire;
     let shelves = LISTS.map(|list| (list, Shelf::default()));
     for (list, shelf) in &shelves {
         wire.rule(Rule::always(Side::Kubernetes, list, Fault::Keep(shelf.clone())));
     }
-    let (weather, replicas) = (wire.clone(), life.wire.replicas());
+    let mut weather = JoinSet::new();
+    let mut starts = 0;
     flow::play(life, flow, || {
-        tokio::spawn(async move {
-            // The flow is under way; whoever waits for something starts the operator again.
-            tokio::time::sleep(Duration::from_secs(4)).await;
-            weather.calm();
-            for (list, shelf) in shelves {
-                weather.rule(Rule::once(Side::Kubernetes, list, Fault::Again(shelf)));
-            }
-            weather.rule(Rule::watches(WatchFault::Lag(Duration::from_secs(20))));
-            for replica in replicas {
-                replica.kill();
-            }
+        starts = life.starts();
+        wire.calm();
+        wire.rule(first_step(flow));
+        // Nothing is listed again until then but by the process that follows; whoever waits for something starts it.
+        for (list, shelf) in shelves {
+            wire.rule(Rule::once(Side::Kubernetes, list, Fault::Again(shelf)));
+        }
+        wire.rule(Rule::watches(WatchFault::Lag(Duration::from_secs(20))));
+        let wire = wire.clone();
+        weather.spawn(async move {
             tokio::time::sleep(BAD).await;
-            weather.calm();
-            weather.close_watches();
+            wire.calm();
+            wire.close_watches();
         });
     })
     .await;
+    if life.starts() == starts {
+        return Err("the operator was not started again within the flow".to_owned());
+    }
+    old_lists_were_given(&wire.messages())
+}
+
+/// The kill at what a flow does first. No call to the service loses its answer by it, so none may be made twice.
+fn first_step(flow: Flow) -> Rule {
+    match flow {
+        // The write that follows lets the object go, and the flow would be over.
+        Flow::DeleteWithChats | Flow::DeleteAccount => {
+            Rule::once(Side::Wazzup, "DELETE /v2/channels/{id}", Fault::Kill(Moment::Before))
+        }
+        _ => Rule {
+            which: Which::Prefix("PATCH wazzupchannels".to_owned()),
+            ..Rule::once(Side::Kubernetes, "", Fault::Kill(Moment::Between))
+        },
+    }
+}
+
+/// Whether each list was kept, and given again after the kill.
+fn old_lists_were_given(messages: &[Message]) -> Result<(), String> {
+    let met = |message: &Message, fault: &str| message.fault.as_deref().is_some_and(|met| met.starts_with(fault));
+    let Some(killed) = messages.iter().position(|message| met(message, "Kill")) else {
+        return Err("the flow made no step at which the operator could be killed".to_owned());
+    };
+    let (before, after) = messages.split_at(killed);
+    for list in LISTS {
+        let given = |messages: &[Message], fault| {
+            let mut lists = messages.iter().filter(|message| message.label == list);
+            lists.any(|message| met(message, fault) && message.status == Some(200))
+        };
+        if !given(before, "Keep") {
+            return Err(format!("{list} was not kept before the kill"));
+        }
+        if !given(after, "Again") {
+            return Err(format!("{list} was not answered from the past after the kill"));
+        }
+    }
+    Ok(())
+}
+
+/// Nothing is asked of the service twice, nor what the flow does not ask for: no answer is lost here, so a second call could
+/// only come from a stale view.
+async fn assert_asked_once(life: &Life, flow: Flow) {
+    let object = life.channels().get_opt(flow::NAME).await.unwrap();
+    let annotations = object.map(|object| object.annotations().clone()).unwrap_or_default();
+    // What a person of the flow has asked for besides.
+    let logins = usize::from(annotations.contains_key(names::REINIT_REQUESTED));
+    let codes = annotations.get(names::PAIRING_REQUESTED).map_or(0, |last| {
+        let look = last.trim_start_matches("again-").parse::<usize>().unwrap();
+        look / 25 + 1
+    });
+    let when = |holds: bool| usize::from(holds);
+    let deletes = matches!(flow, Flow::DeleteWithChats | Flow::DeleteAccount);
+    let creates = !matches!(flow, Flow::Adopt | Flow::FollowLink);
+    let allowed = [
+        ("POST", "/v2/channels", "/v2/channels", when(creates)),
+        ("POST", "/v2/channels/", "/reinit", when(flow == Flow::Rotate) + logins),
+        ("POST", "/v2/channels/", "/auth/2fa", when(flow == Flow::TwoFactor)),
+        (
+            "POST",
+            "/v2/channels/",
+            "/pairing-code",
+            when(flow == Flow::Pairing) * (1 + logins + codes),
+        ),
+        ("POST", "/v2/iframe-links/", "", when(flow == Flow::FollowLink)),
+        ("DELETE", "/v2/channels/", "", when(deletes)),
+    ];
+    let journal = life.simulator.journal();
+    for (method, head, tail, most) in allowed {
+        let mut asked: BTreeMap<&str, Vec<u16>> = BTreeMap::new();
+        for entry in journal.matching(method, head) {
+            // A channel that is gone is deleted once more where a write came too late; the service says so, and nothing more.
+            let repeated = method == "DELETE" && most > 0 && !(200..300).contains(&entry.status);
+            if entry.path.ends_with(tail) && (head != tail || entry.path == head) && !repeated {
+                asked.entry(&entry.path).or_default().push(entry.status);
+            }
+        }
+        for (path, answers) in asked {
+            assert!(
+                answers.len() <= most,
+                "{}: {method} {path} was asked {} times and {most} are right, answered {answers:?}\n{}",
+                life.namespace,
+                answers.len(),
+                life.log_text()
+            );
+        }
+    }
 }
 
 /// The cells of the campaign.

@@ -125,6 +125,8 @@ pub struct Wire {
     replicas: Arc<Mutex<Vec<Replica>>>,
     /// One entry for each write that is on its way to the API server: whose it is.
     flying: Arc<Mutex<Vec<usize>>>,
+    /// How many events of watches were harmed.
+    tally: watch::Tally,
 }
 
 /// A write on its way, until it is dropped.
@@ -205,6 +207,11 @@ impl Wire {
     /// How often rules have struck.
     pub fn struck(&self) -> usize {
         self.with(|ledger| ledger.messages.iter().filter(|message| message.fault.is_some()).count())
+    }
+
+    /// How many events of watches were really lost, late, repeated, out of order or broken off.
+    pub fn events_harmed(&self) -> usize {
+        self.tally.harmed()
     }
 
     /// Cuts a replica, or all, from one side: new messages get no answer and open ones break off.

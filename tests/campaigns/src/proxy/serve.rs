@@ -294,7 +294,7 @@ async fn meet(
         Fault::Watch(harm) => {
             let mut answer = ask().await?;
             if watched && answer.status == StatusCode::OK {
-                answer.body = watch::harmed(answer.body, harm);
+                answer.body = watch::harmed(answer.body, harm, wire.tally.clone());
             }
             Ok(flowing(answer))
         }
