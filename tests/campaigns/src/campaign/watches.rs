@@ -79,6 +79,11 @@ const HARMS: &[Harm] = &[
     Harm::All("the object's updates are lost", || lose(of_the_object)),
     Harm::All("410 at the start", || WatchFault::Gone),
     Harm::All("410 after a second", || WatchFault::GoneAfter(Duration::from_secs(1))),
+    // Most flows are over within a second.
+    Harm::All("410 after 100 ms", || WatchFault::GoneAfter(Duration::from_millis(100))),
+    Harm::All("closed after 100 ms", || {
+        WatchFault::CloseAfter(Duration::from_millis(100))
+    }),
     Harm::All("closed every second", || WatchFault::CloseAfter(Duration::from_secs(1))),
     Harm::All("closed at once", || WatchFault::CloseAfter(Duration::ZERO)),
     Harm::All("each event twice", || WatchFault::Repeat),

@@ -184,7 +184,8 @@ fn broken_off(
     let (sender, receiver) = mpsc::unbounded_channel();
     let end = Instant::now() + time;
     tokio::spawn(async move {
-        loop {
+        // A timer alone may be late by a millisecond, in which a line would pass.
+        while Instant::now() < end {
             tokio::select! {
                 biased;
                 () = tokio::time::sleep_until(end) => break,
