@@ -40,6 +40,12 @@ const FLOWS: [Flow; 8] = [
     Flow::DeleteAccount,
 ];
 
+/// What a flow is too short for, or has too few events for: a test would mostly skip it.
+const SELDOM_MET: [(Flow, &str); 2] = [
+    (Flow::DeleteWithChats, "410 after 100 ms"),
+    (Flow::DeleteAccount, "events change places"),
+];
+
 /// What is wrong with the watches.
 #[derive(Debug, Clone, Copy)]
 enum Harm {
@@ -338,6 +344,9 @@ pub fn cells(ground: &Ground, scale: Scale, seed: u64) -> Vec<Cell> {
             continue;
         }
         for flow in FLOWS {
+            if scale == Scale::Test && SELDOM_MET.contains(&(flow, harm.name())) {
+                continue;
+            }
             let (ground, harm) = (ground.clone(), *harm);
             let name = format!("{flow:?}: {}", harm.name());
             cells.push(Cell::new("C2", name, move || run(ground, harm, flow)));

@@ -203,7 +203,10 @@ fn broken_off(
         }
         drop(sender);
         let useless = time < FOLLOWED_SOON;
-        let missed = lines.for_each(|line| std::future::ready(tally.count(&line)));
+        let missed = lines.for_each(|line| {
+            tally.count(&line);
+            std::future::ready(())
+        });
         let _ = tokio::time::timeout(if useless { FOLLOWED_LATE } else { FOLLOWED_SOON }, missed).await;
     });
     futures::stream::unfold(receiver, |mut receiver| async move {
