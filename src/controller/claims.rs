@@ -118,19 +118,20 @@ impl Claims {
     }
 
     /// Takes over what an object says of itself, and not the channel that was taken for it: that could not be written down.
-    /// What the watch has shown since is newer than this view, and stays. Returns who searches in its account: what is
-    /// free again was hidden from them, and no list will tell them of it.
+    /// What the watch has shown since is newer than this view, and stays. Returns who else searches in its account: what is
+    /// free again was hidden from them, and no list will tell them of it. The object itself waits for its watch.
     pub(super) fn let_go(&self, channel: &WazzupChannel, id: &ChannelId) -> Vec<Key> {
         let Some(uid) = channel.uid() else { return Vec::new() };
         let entry = entry(channel, &uid);
         let mut table = self.table();
         let taken = |now: &Entry| now.local && now.id.as_ref() == Some(id);
-        if !table.entries.get(&uid).is_some_and(taken) {
-            return table.unresolved(&account_of(channel));
+        if table.entries.get(&uid).is_some_and(taken) {
+            let local_intent = entry.intent.is_some() && table.has_local_intent(&uid);
+            table.put(&uid, Entry { local_intent, ..entry });
         }
-        let local_intent = entry.intent.is_some() && table.has_local_intent(&uid);
-        table.put(&uid, Entry { local_intent, ..entry });
-        table.unresolved(&account_of(channel))
+        let mut waiting = table.unresolved(&account_of(channel));
+        waiting.retain(|key| *key != key_of(channel));
+        waiting
     }
 
     /// Forgets an object. Returns the one that holds its channel from now on.

@@ -126,9 +126,11 @@ fn who_searches_is_named_when_a_channel_is_free_again() {
     claims.update(&searcher);
     claims.take(&taker, &id("x"));
     let waiting = claims.let_go(&taker, &id("x"));
-    assert!(
-        waiting.contains(&("shop".to_owned(), "searcher".to_owned())),
-        "{waiting:?}"
+    let searcher = ("shop".to_owned(), "searcher".to_owned());
+    assert_eq!(
+        waiting,
+        [searcher],
+        "whose write failed waits for its watch: woken at once it would fail again"
     );
     assert!(!claims.is_claimed(&id("x")));
 }

@@ -113,8 +113,9 @@ async fn calm_points(ground: &Ground, flow: Flow, reads: bool) -> Vec<Point> {
     points
 }
 
-/// Plays a flow under rules that apply in turn; how many have struck.
-async fn struck(ground: &Ground, flow: Flow, rules: Vec<Rule>) -> usize {
+/// Plays a flow under rules that apply in turn; how many have struck. `still`: and waits until nothing is written any more,
+/// for longer than a list's interval.
+async fn struck(ground: &Ground, flow: Flow, rules: Vec<Rule>, still: bool) -> usize {
     let life = Life::begin(ground, "crash", flow.setting()).await;
     let wire = life.wire.clone();
     let before = AtomicUsize::new(0);
@@ -129,15 +130,18 @@ async fn struck(ground: &Ground, flow: Flow, rules: Vec<Rule>) -> usize {
         oracle::assert_status_is_true(&life).await;
     }
     oracle::assert_nothing_hammered(&life);
+    if still {
+        oracle::assert_still(&life).await;
+    }
     oracle::assert_sound(&life);
     life.wire.struck() - before.load(Ordering::Relaxed)
 }
 
 /// Plays a flow and kills the operator around one of its points.
-pub async fn kill_at(ground: &Ground, flow: Flow, point: &Point, moment: Moment) -> Outcome {
+pub async fn kill_at(ground: &Ground, flow: Flow, point: &Point, moment: Moment, scale: Scale) -> Outcome {
     for _ in 0..TRIES {
         let rule = Rule::once(point.side, &point.label, Fault::Kill(moment)).nth(point.nth);
-        if struck(ground, flow, vec![rule]).await > 0 {
+        if struck(ground, flow, vec![rule], scale == Scale::Full).await > 0 {
             return Outcome::Passed;
         }
     }
@@ -153,7 +157,7 @@ pub async fn kill_twice(ground: &Ground, flow: Flow, point: &Point, moments: [Mo
             Flow::Lease | Flow::HandOver => Rule::once(Side::Kubernetes, "PUT leases", Fault::Kill(moments[1])),
             _ => Rule::step(1, Fault::Kill(moments[1])),
         };
-        most = most.max(struck(ground, flow, vec![first, next]).await);
+        most = most.max(struck(ground, flow, vec![first, next], false).await);
         if most == 2 {
             return Outcome::Passed;
         }
@@ -188,7 +192,7 @@ pub async fn single(ground: &Ground, flows: &[Flow], scale: Scale) -> Vec<Cell> 
         let ground = ground.clone();
         let name = format!("{flow:?}: kill {moment:?} {} #{}", point.label, point.nth);
         Cell::new("C1", name, move || async move {
-            kill_at(&ground, flow, &point, moment).await
+            kill_at(&ground, flow, &point, moment, scale).await
         })
         .within(PATIENCE)
     });

@@ -271,6 +271,7 @@ async fn meet(
             // Whatever becomes of the message, it does not live on.
             let mut doomed = Doomed(replica.filter(|_| matches!(fault, Fault::Kill(_))));
             if strike_down(fault, Moment::Before, replica) && matches!(fault, Fault::Kill(_)) {
+                doomed.0 = None;
                 return Err(Closed);
             }
             let answer = ask().await?;
@@ -281,6 +282,8 @@ async fn meet(
             // It has taken effect when the answer is complete.
             let reply = answer.whole().await;
             if strike_down(fault, Moment::Between, replica) && matches!(fault, Fault::Kill(_)) {
+                // Not once more, whoever was started in the meantime.
+                doomed.0 = None;
                 return Err(Closed);
             }
             doomed.0 = None;
