@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wazzup_operator::{
     model::{CreateOutcome, Fault, NotSent, RemoteChannel, Status},
-    plan::{Answer, Intent, Note, Plan, Remote, Seen, Supply},
+    plan::{Answer, Call, Intent, Note, Plan, Remote, Seen, Supply},
 };
 
 use crate::value::time;
@@ -69,11 +69,17 @@ pub enum Bug {
     SecretOfToday,
     /// An answer that was given to one question is never taken for another.
     AnswerServesOnce,
+    /// The question of a deletion never hears the answer that a question of the create had.
+    DeletionDeaf,
+    /// A channel that is gone takes the watch for its twin along.
+    WatchGoesAlong,
+    /// A create that follows an intent whose process ended at once leaves no hash of its Secret.
+    HashLost,
 }
 
 impl Bug {
     /// Every defect.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::NoIntent,
         Self::UnconditionalIntent,
         Self::CallBeforeMemory,
@@ -101,6 +107,9 @@ impl Bug {
         Self::PasswordServesOnce,
         Self::SecretOfToday,
         Self::AnswerServesOnce,
+        Self::DeletionDeaf,
+        Self::WatchGoesAlong,
+        Self::HashLost,
     ];
 
     /// What the planner is made to see.
@@ -153,6 +162,24 @@ impl Bug {
             Self::AnswerServesOnce => {
                 let asked = &mut seen.object.requests.resolve_create;
                 *asked = asked.take().or_else(|| seen.memory.handled.resolve_create.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// What is planned otherwise.
+    pub(crate) fn misplan(self, seen: &Seen, plan: &mut Plan) {
+        let (before, after) = (&seen.memory, &mut plan.memory);
+        match self {
+            Self::DeletionDeaf if seen.object.deleting && after.handled.resolve_create.is_none() => {
+                (after.handled.resolve_create).clone_from(&before.handled.resolve_create);
+            }
+            Self::WatchGoesAlong if matches!(plan.note, Some(Note::ForgetId)) => {
+                after.repeated = None;
+                after.twins.clear();
+            }
+            Self::HashLost if matches!(plan.call, Some(Call::Create { .. })) && seen.object.intent.is_some() => {
+                after.credentials_hash.clone_from(&before.credentials_hash);
             }
             _ => {}
         }

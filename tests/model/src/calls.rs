@@ -112,6 +112,7 @@ impl World {
             made: NONE,
             hidden: false,
             copied: false,
+            denied: false,
         };
         state.replicas[replica].passes[object].phase = Phase::Waiting;
         Ok(())

@@ -1,14 +1,10 @@
 //! Calm weather: no more faults, every message arrives, time passes, people do what they are asked for. From every state it
 //! must lead to rest within a bounded number of rounds.
 
-use std::{
-    collections::HashSet,
-    hash::{DefaultHasher, Hash, Hasher},
-};
-
 use wazzup_operator::model::Login;
 
 use crate::{
+    quick::{Set, print},
     state::{Budget, CHANNELS, NONE, OBJECTS, Phase, REPLICAS, STRANGER, Shown, State},
     value::{GRACE, Told, Value, bit},
     world::{Action, Listing, Sending, World},
@@ -19,14 +15,7 @@ const STEPS: usize = 400;
 
 /// States from which rest is known to be reached.
 #[derive(Default)]
-pub(crate) struct Good(HashSet<u64>);
-
-/// A state's fingerprint.
-pub(crate) fn print(state: &State) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    state.hash(&mut hasher);
-    hasher.finish()
-}
+pub(crate) struct Good(Set<u64>);
 
 impl World {
     /// Whether calm weather leads to rest.
@@ -117,9 +106,12 @@ impl World {
                 return false;
             };
             let by_secret = matches!(self.scenario.transport.login(), Login::Secret { .. });
-            // With which Secret another one's channel was made, which a person's wrong word gave it, nobody can tell.
+            // With which Secret another one's channel was made, which was taken for its own, nobody can tell. One that changes
+            // later reaches it, unless no create was remembered: then there was no Secret that could have changed.
             let own = usize::from(channel.maker) == object;
-            let connected = channel.shown == Shown::Active && (!by_secret || !own || channel.secret == state.secret);
+            let alike =
+                !own && channel.granted & bit(object) != 0 && [state.secret, NONE].contains(&channel.taken_with);
+            let connected = channel.shown == Shown::Active && (!by_secret || alike || channel.secret == state.secret);
             !value.deleting && value.finalizer && !value.waits && value.told == Told::Connected && connected
         };
         let idle = state

@@ -16,6 +16,7 @@ mod facts;
 mod life;
 mod look;
 mod pool;
+mod quick;
 mod scenarios;
 mod search;
 mod sight;

@@ -70,6 +70,7 @@ impl World {
             secret: post.secret,
             hidden: post.hidden || alone,
             copied: post.copied,
+            denied: post.denied,
             ..Channel::default()
         });
         let made = made.and_then(|made| u8::try_from(made).ok()).unwrap_or(NONE);
@@ -153,11 +154,14 @@ impl World {
             chosen.granted |= bit(object);
             state.ghosts[object].misled |= usize::from(chosen.maker) != object;
         } else {
-            let own = |it: &Channel| usize::from(it.maker) == object && it.shown != Shown::Absent;
             state.ghosts[object].ordered = true;
-            // What it asked for and is still on its way is another one that nobody will know.
-            let coming = |post: &Post| post.open && usize::from(post.object) == object;
-            state.ghosts[object].misled |= state.channels.iter().any(own) || state.posts.iter().any(coming);
+            // What it has made, and what is still on its way, are others that nobody will know; not what it makes from now on.
+            for channel in &mut state.channels {
+                channel.denied |= channel.shown != Shown::Absent && usize::from(channel.maker) == object;
+            }
+            for post in &mut state.posts {
+                post.denied |= post.open && usize::from(post.object) == object;
+            }
         }
         self.edit(state, object, |value| {
             value.requests.resolve_create = answer;
@@ -189,6 +193,7 @@ impl World {
             .ghosts
             .get(usize::from(it.maker))
             .is_some_and(|maker| maker.misled);
+        let misled = misled || it.denied;
         if misled {
             state.channels[channel].granted |= bit(object);
         }

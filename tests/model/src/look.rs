@@ -1,6 +1,6 @@
 //! A pass observes: its watch cache, its table of claims (`claims.rs` of the controller), its list, and the planner's word.
 
-use wazzup_operator::plan::Call;
+use wazzup_operator::plan::{Call, Note};
 
 use crate::{
     bugs::Bug,
@@ -156,7 +156,15 @@ impl World {
             plan,
             carried: NOTHING,
             called: false,
+            others_had: 0,
         };
+        if self.scenario.budget.leaves > 0 && matches!(planned.plan.note, Some(Note::OpenIntent(_))) {
+            let others = (0..OBJECTS).filter(|other| *other != object && state.exists(*other));
+            let had = others.map(|other| usize::from(self.pool.facts(state.objects[other]).channel()));
+            pass.others_had = had
+                .filter(|channel| *channel < CHANNELS)
+                .fold(0, |mask, channel| mask | bit(channel));
+        }
         let lane = &mut state.replicas[replica].lane;
         if was.phase != Phase::Lane
             && matches!(planned.plan.call, Some(Call::Create { alone: true }))

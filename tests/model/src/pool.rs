@@ -1,7 +1,7 @@
 //! Whole values, each kept once: objects as the API server stores them, and what the planner made of what was seen. The
 //! planner is asked once for each different sight; that is all the checker knows of its decisions.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{cell::RefCell, rc::Rc};
 
 use wazzup_operator::{
     model::{CreateOutcome, Fault, NotSent, Transport},
@@ -11,6 +11,7 @@ use wazzup_operator::{
 use crate::{
     bugs::Bug,
     facts::{Facts, Remembered},
+    quick::Map,
     sight::{Key, newcomers, remote, seen, unclear},
     state::{NOTHING, Shown},
     value::{Value, note_down, say},
@@ -50,12 +51,12 @@ pub(crate) struct Planned {
 /// The pools.
 #[derive(Default)]
 pub(crate) struct Pool {
-    values: RefCell<(HashMap<Value, u32>, Vec<(Facts, Rc<Value>)>)>,
+    values: RefCell<(Map<Value, u32>, Vec<(Facts, Rc<Value>)>)>,
     plans: RefCell<Vec<Rc<Planned>>>,
-    made: RefCell<HashMap<Key, u32>>,
-    settled: RefCell<HashMap<(u32, Reply), u32>>,
-    said: RefCell<HashMap<(u32, u32), u32>>,
-    noted: RefCell<HashMap<(u32, u32, u32), u32>>,
+    made: RefCell<Map<Key, u32>>,
+    settled: RefCell<Map<(u32, Reply), u32>>,
+    said: RefCell<Map<(u32, u32), u32>>,
+    noted: RefCell<Map<(u32, u32, u32), u32>>,
 }
 
 impl Pool {
@@ -126,7 +127,8 @@ impl Pool {
         }
         let mut seen = seen(self, key, transport);
         bug.blur(&mut seen);
-        let made = plan(&seen);
+        let mut made = plan(&seen);
+        bug.misplan(&seen, &mut made);
         let planned = Planned {
             broken: broken_law(&seen, &made),
             newcomers: newcomers(&seen),

@@ -1,11 +1,12 @@
 //! Breadth first through every state that a scenario can reach. A hash set of fingerprints and one list of states for each
 //! depth is all it takes: a library for this would bring a web server along.
 
-use std::{collections::HashMap, fmt};
+use std::fmt;
 
 use crate::{
     bugs::Bug,
-    calm::{Good, print},
+    calm::Good,
+    quick::{Map, print},
     state::State,
     world::{Action, Scenario, World},
 };
@@ -67,7 +68,7 @@ impl fmt::Display for Violation {
 pub fn search(scenario: Scenario, bug: Bug, most: usize) -> Summary {
     let world = World::new(scenario, bug);
     let first = world.begin();
-    let mut seen: HashMap<u64, (u64, u16)> = HashMap::new();
+    let mut seen: Map<u64, (u64, u16)> = Map::default();
     let mut good = Good::default();
     seen.insert(print(&first), (0, 0));
     let mut summary = Summary {
@@ -118,7 +119,7 @@ pub fn search(scenario: Scenario, bug: Bug, most: usize) -> Summary {
 }
 
 /// The way to a state, in words, and what happened last.
-fn told(world: &World, seen: &HashMap<u64, (u64, u16)>, mut here: u64, last: Option<Action>, law: String) -> Violation {
+fn told(world: &World, seen: &Map<u64, (u64, u16)>, mut here: u64, last: Option<Action>, law: String) -> Violation {
     let mut numbers = Vec::new();
     while let Some((before, number)) = seen.get(&here).filter(|(before, _)| *before != 0) {
         numbers.push(*number);

@@ -57,6 +57,11 @@ pub(crate) struct Channel {
     pub(crate) hidden: bool,
     /// Made by a replay: nobody waits for it.
     pub(crate) copied: bool,
+    /// A person said that it was not made: it looks like another's since.
+    pub(crate) denied: bool,
+    /// The credentials of the moment when another object than the one it was made for took it; [`NONE`] when that object
+    /// remembered none.
+    pub(crate) taken_with: u8,
 }
 
 /// A create on its way to, in or back from the service.
@@ -80,6 +85,8 @@ pub(crate) struct Post {
     pub(crate) hidden: bool,
     /// See [`Channel::copied`].
     pub(crate) copied: bool,
+    /// See [`Channel::denied`].
+    pub(crate) denied: bool,
 }
 
 /// A copy of an object as somebody read it.
@@ -144,6 +151,8 @@ pub(crate) struct Pass {
     pub(crate) carried: u32,
     /// Whether it asked for a change.
     pub(crate) called: bool,
+    /// What other objects had when it looked; kept where somebody may leave a channel.
+    pub(crate) others_had: u8,
 }
 
 /// A replica.
@@ -179,7 +188,7 @@ pub(crate) struct Ghost {
     /// It took a channel that was not its own, by a person's word or because nobody could tell: what it made looks like
     /// another's since.
     pub(crate) misled: bool,
-    /// What other objects were known to have when its intent was written; kept where somebody may leave a channel.
+    /// What other objects had when the pass that wrote its intent looked; kept where somebody may leave a channel.
     pub(crate) others_had: u8,
 }
 
@@ -279,6 +288,7 @@ impl Pass {
         plan: NOTHING,
         carried: NOTHING,
         called: false,
+        others_had: 0,
     };
 }
 
@@ -337,8 +347,21 @@ impl State {
         }
     }
 
-    /// The order of requests under way tells nothing.
+    /// The order of requests under way tells nothing, nor which faults were possible where no more may happen.
     pub(crate) fn tidy(&mut self) {
+        if self.left.mishaps == 0 {
+            self.left = Budget {
+                crashes: 0,
+                aborts: 0,
+                losses: 0,
+                answers: 0,
+                replays: 0,
+                late: 0,
+                lies: 0,
+                fails: 0,
+                ..self.left
+            };
+        }
         self.posts.sort_unstable_by(|one, other| other.cmp(one));
     }
 }

@@ -6,7 +6,6 @@ use wazzup_operator::plan::{Call, Note, Remote, Verdict, Wake};
 use crate::{
     bugs::Bug,
     pool::Planned,
-    sight::Sight,
     state::{CHANNELS, Copy, NONE, NOTHING, Pass, Phase, Replica, Shown, State},
     value::{Told, Value, bit, finalizer, id, number, stored},
     world::World,
@@ -90,6 +89,11 @@ impl World {
             }
             if let Note::RecordId(id) = note {
                 self.may_take(&before, state, object, number(id), planned)?;
+                let taken = &mut state.channels[number(id)];
+                if taken.shown != Shown::Absent && usize::from(taken.maker) != object {
+                    let hash = planned.seen.memory.credentials_hash.as_ref();
+                    taken.taken_with = hash.map_or(NONE, |_| state.secret);
+                }
                 let chosen = planned.seen.object.requests.resolve_create.is_some() || newcomers(planned) > 1;
                 if planned.seen.object.deleting && chosen {
                     Self::leave(state, object, number(id));
@@ -99,10 +103,7 @@ impl World {
                 self.written(state, replica, object);
             }
             if matches!(note, Note::OpenIntent(_)) && self.scenario.budget.leaves > 0 {
-                state.ghosts[object].others_had = match planned.key.sight {
-                    Sight::List { claimed, .. } => claimed,
-                    Sight::NotAsked | Sight::Hidden => 0,
-                };
+                state.ghosts[object].others_had = state.replicas[replica].passes[object].others_had;
             }
         }
         if !calls {

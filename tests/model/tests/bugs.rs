@@ -171,6 +171,24 @@ const TABLE: &[(&str, Bug, &str, &str)] = &[
         "a QR channel is asked about more than once",
         "no rest",
     ),
+    (
+        "an answer that the create's question had is never heard by the deletion's",
+        Bug::DeletionDeaf,
+        "a QR channel is asked about, and again when it goes",
+        "no rest",
+    ),
+    (
+        "a channel that is gone takes the watch for its twin along",
+        Bug::WatchGoesAlong,
+        "a bot is lost at the service while its twin is on its way",
+        "I2",
+    ),
+    (
+        "a create after an intent whose process ended leaves no hash of its Secret",
+        Bug::HashLost,
+        "a bot's create is not sent, the next one not answered, and its Secret changes",
+        "no rest",
+    ),
 ];
 
 #[test]
