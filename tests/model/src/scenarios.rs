@@ -344,6 +344,8 @@ pub fn scenarios(bounds: Bounds) -> Vec<Named> {
         };
         add(name, beside);
     }
+    // FOUND: I2 breaks. What a first create makes between a question and the answer `create` is watched for, but when the second
+    // create is unclear, too, and the object is deleted, its search knows the second one's baseline alone and tells nothing.
     let let_go = Budget {
         mishaps: 2,
         crashes: 2,
