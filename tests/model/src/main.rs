@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         }
     }
     let whole = check(bounds, &matching, most, |named, found| {
-        println!("{}: {found}", named.name)
+        println!("{}: {found}", named.name);
     });
     println!(
         "in all: {} states, {} transitions, {} broken laws",

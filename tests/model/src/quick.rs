@@ -27,12 +27,8 @@ impl Quick {
     }
 }
 
-const fn halves(of: u128) -> [u64; 2] {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = of.to_le_bytes();
-    [
-        u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-        u64::from_le_bytes([i, j, k, l, m, n, o, p]),
-    ]
+fn halves(of: u128) -> [u64; 2] {
+    [of & u128::from(u64::MAX), of >> 64].map(|half| u64::try_from(half).unwrap_or(0))
 }
 
 impl Hasher for Quick {

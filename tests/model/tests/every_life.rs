@@ -7,7 +7,7 @@ use model_check::{Bounds, check};
 #[test]
 fn no_short_life_breaks_a_law_and_each_comes_to_rest() {
     let whole = check(Bounds::Short, "", None, |named, found| {
-        println!("{}: {found}", named.name)
+        println!("{}: {found}", named.name);
     });
     println!("in all: {} states, {} transitions", whole.states, whole.transitions);
     assert!(whole.violations.is_empty(), "{}", whole.violations[0]);
