@@ -296,8 +296,8 @@ pub fn scenarios(bounds: Bounds) -> Vec<Named> {
     }
     for (names, budget) in side_by_side(bounds) {
         add(names[0], two(Transport::Telegram, budget));
-        // Creates by QR run side by side, which is more states: calm weather brings the third step.
-        let ticks = budget.ticks.min(2 + more);
+        // Creates by QR run side by side, which is more states where any process may die: calm weather brings the third step.
+        let ticks = budget.ticks - budget.crashes.min(1 - more);
         add(names[1], two(Transport::Whatsapp, Budget { ticks, ..budget }));
     }
     if long {
