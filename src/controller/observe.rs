@@ -222,7 +222,8 @@ fn needs_look(seen: &Seen) -> bool {
     if !seen.object.deleting {
         return true;
     }
-    let searching = seen.channel_id().is_none() && seen.object.intent.is_some();
+    let watched = crate::plan::watches(seen.memory.repeated.as_ref(), seen.now);
+    let searching = seen.channel_id().is_none() && (seen.object.intent.is_some() || watched);
     seen.object.finalizer && (searching || seen.memory.refusal.is_some())
 }
 

@@ -252,12 +252,12 @@ pub(super) fn choose_again(
     newcomers: &[&RemoteChannel],
     answer: &str,
 ) -> Plan {
-    let what = words::choose_channel(&seen.object, newcomers);
-    let message = format!(
-        "'{answer}' is no unclaimed {} channel of this account; {what}",
-        wish.transport
-    );
-    choose(seen, intent, newcomers, &message)
+    choose(
+        seen,
+        intent,
+        newcomers,
+        &words::no_such_answer(seen, wish, newcomers, answer),
+    )
 }
 
 /// Takes a channel that was found. Whether it is the one that the create made, or that one is still to come, nobody knows:

@@ -5,12 +5,13 @@ use std::time::Duration;
 use super::{
     Account, AccountTrouble, Call, Claim, DeletionPolicy, Kind, Look, Management, Need, Note, Plan, Progress, Remote,
     Seen, SinkOrder, Stall, Verdict, Wake, Wish,
-    create::{choose, choose_again, remaining, requested},
+    create::{ask, choose, choose_again, remaining, requested},
     memory::RefusedCall,
     search::{Absence, Found, absence, found, grace_left, newcomers},
+    twins::{self, Repeated, watches},
     words,
 };
-use crate::model::{ChannelId, Login};
+use crate::model::{ChannelId, Login, RemoteChannel};
 
 /// The object is being deleted. Policy first: keeping the channel needs no service at all.
 pub(super) fn plan(seen: &Seen) -> Plan {
@@ -66,7 +67,15 @@ pub(super) fn plan(seen: &Seen) -> Plan {
     match (seen.channel_id(), &seen.object.intent) {
         (Some(id), _) => with_account(seen, |seen| delete(seen, id, with_chats)),
         (None, Some(_)) => with_account(seen, |seen| search(seen, wish)),
-        (None, None) => release(seen, "no channel was ever made"),
+        (None, None) => match seen
+            .memory
+            .repeated
+            .as_ref()
+            .filter(|kept| watches(Some(kept), seen.now))
+        {
+            Some(repeated) => without_an_intent(seen, wish, repeated),
+            None => release(seen, "no channel was ever made"),
+        },
     }
 }
 
@@ -176,20 +185,86 @@ fn search(seen: &Seen, wish: &Wish) -> Plan {
             None => choose_again(seen, wish, intent, &newcomers, answer),
         };
     }
+    // What an earlier create of this object may have made is older than this intent; in doubt a person decides.
+    let earlier = twins::suspects(seen, look);
+    if earlier.iter().any(|channel| intent.baseline.contains(&channel.id)) {
+        return ask_which(seen, &either(&newcomers, &earlier));
+    }
     match found(seen, wish, look, intent, &newcomers) {
         // Another may still come, and once the object is gone nobody would be told of it.
         Found::One(id) if grace_is_over(seen, wish, intent) => delete_found(seen, id),
         Found::One(_) => watch(seen, look, intent),
-        Found::Several => {
-            let message = format!(
-                "{}; or leave them all at Wazzup: {}",
-                words::choose_channel(&seen.object, &newcomers),
-                words::abandon_command(&seen.object)
-            );
-            choose(seen, intent, &newcomers, &message)
-        }
+        Found::Several => choose(seen, intent, &newcomers, &which(seen, &newcomers)),
         Found::None => nothing_found(seen, wish, look, intent),
     }
+}
+
+/// No create is open, but one before had no clear answer: what it makes within the grace would be nobody's, and what it has
+/// made is asked about, for the object goes with what is its own.
+fn without_an_intent(seen: &Seen, wish: &Wish, repeated: &Repeated) -> Plan {
+    let left = remaining(repeated.at, seen.timing.create_grace, seen.now);
+    if left.is_zero() && !matches!(seen.account, Account::Usable { .. }) {
+        return release(seen, "no channel was ever made");
+    }
+    with_account(seen, |seen| {
+        let Remote::Looked(look) = &seen.remote else {
+            let why = "an earlier create had no clear answer and the account cannot be looked at; it is tried again";
+            let verdict = Verdict::Waiting(Progress::Deleting, why.to_owned());
+            return say(seen, verdict, Wake::LookAfter(seen.timing.second_look));
+        };
+        let suspects = twins::suspects(seen, look);
+        let answer = seen.object.requests.resolve_create.as_ref();
+        if let Some(answer) =
+            answer.filter(|answer| requested(Some(answer), seen.memory.handled.resolve_create.as_ref()))
+        {
+            if answer == "create" {
+                return release(seen, "a person said that no channel was made");
+            }
+            return match look.unclaimed.iter().find(|channel| channel.id.as_str() == answer) {
+                Some(chosen) => delete_found(seen, chosen.id.clone()),
+                None => ask(seen, &words::no_such_answer(seen, wish, &suspects, answer)),
+            };
+        }
+        if !suspects.is_empty() {
+            return ask_which(seen, &suspects);
+        }
+        // A link makes nothing by itself.
+        if (left.is_zero() || matches!(wish.transport.login(), Login::Iframe)) && look.complete {
+            return release(seen, "no channel was made");
+        }
+        let why = "an earlier create had no clear answer; the account is being watched for its channel before the object goes";
+        let pause = if left.is_zero() {
+            seen.timing.second_look
+        } else {
+            left.min(seen.timing.second_look)
+        };
+        say(
+            seen,
+            Verdict::Waiting(Progress::Deleting, why.to_owned()),
+            Wake::LookAfter(pause),
+        )
+    })
+}
+
+/// Asks which of these goes with the object.
+fn ask_which(seen: &Seen, candidates: &[&RemoteChannel]) -> Plan {
+    ask(seen, &which(seen, candidates))
+}
+
+fn which(seen: &Seen, candidates: &[&RemoteChannel]) -> String {
+    format!(
+        "{}; or leave them all at Wazzup: {}",
+        words::choose_channel(&seen.object, candidates),
+        words::abandon_command(&seen.object)
+    )
+}
+
+/// All of both, each once.
+fn either<'a>(one: &[&'a RemoteChannel], other: &[&'a RemoteChannel]) -> Vec<&'a RemoteChannel> {
+    let mut all = [one, other].concat();
+    all.sort_by(|one, other| one.id.cmp(&other.id));
+    all.dedup_by(|one, other| one.id == other.id);
+    all
 }
 
 /// The id is recorded first, so that a crash cannot forget which channel goes.

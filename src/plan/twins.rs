@@ -70,6 +70,20 @@ pub(super) fn repeated(seen: &Seen, intent: &Intent, told: &[&RemoteChannel]) ->
     Repeated { at, known }
 }
 
+/// Channels that may have come from a create without a clear answer, as far as nobody was told of them.
+pub(super) fn suspects<'a>(seen: &Seen, look: &'a Look) -> Vec<&'a RemoteChannel> {
+    let kept = seen
+        .memory
+        .repeated
+        .as_ref()
+        .filter(|kept| watches(Some(kept), seen.now));
+    let Some(kept) = kept else { return Vec::new() };
+    let untold = |id: &ChannelId| !kept.known.contains(id) && !seen.memory.twins.contains(id);
+    let mut suspects: Vec<&RemoteChannel> = look.unclaimed.iter().filter(|channel| untold(&channel.id)).collect();
+    suspects.sort_by(|one, other| one.id.cmp(&other.id));
+    suspects
+}
+
 /// Adds to a plan the twins that this look shows for the first time.
 pub(super) fn suspect(seen: &Seen, plan: &mut Plan) {
     let (Some(repeated), Some(own), Remote::Looked(look)) = (&seen.memory.repeated, seen.channel_id(), &seen.remote)

@@ -162,6 +162,15 @@ pub(super) fn choose_channel(object: &Object, candidates: &[&RemoteChannel]) -> 
     )
 }
 
+/// Follows an answer that names nothing which could be meant.
+pub(super) fn no_such_answer(seen: &Seen, wish: &Wish, candidates: &[&RemoteChannel], answer: &str) -> String {
+    let what = choose_channel(&seen.object, candidates);
+    format!(
+        "'{answer}' is no unclaimed {} channel of this account; {what}",
+        wish.transport
+    )
+}
+
 /// A create was answered with a channel of before.
 pub(super) fn was_there(id: &ChannelId) -> String {
     format!(

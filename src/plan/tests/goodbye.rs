@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Account, AccountTrouble, Claim, DeletionPolicy, Kind, Management, Refusal, RefusedCall, Remote, Seen, Supply, Wake,
-    Webhooks,
+    Account, AccountTrouble, Claim, DeletionPolicy, Kind, Management, Refusal, RefusedCall, Remote, Repeated, Seen,
+    Supply, Wake, Webhooks,
 };
 use super::stage::{
     at, fresh, gist, id, known, looked, planned, remote, takes_answer_away, unclear, wished, words, written,
@@ -222,6 +222,66 @@ fn nothing_else_goes_where_the_channel_that_a_person_named_is_not_shown() {
     assert!(words(&plan).starts_with("'b' is no unclaimed telegram channel"));
     seen.object.requests.resolve_create = Some("a".into());
     assert_eq!(gist(&planned(&seen)), "record a, Deleting");
+}
+
+#[test]
+fn what_an_earlier_create_may_have_made_is_asked_about_before_the_object_goes() {
+    // A person said `create` about a stranger; the second create is unclear, too, and knows what the first one made meanwhile.
+    let mut seen = deleting(unclear(Transport::Whatsapp, 200));
+    seen.object.intent.as_mut().unwrap().baseline = vec![id("made"), id("old"), id("stranger")];
+    seen.memory.missing_since = Some(at(-10));
+    seen.memory.repeated = Some(Repeated {
+        at: at(-300),
+        known: vec![id("old"), id("stranger")],
+    });
+    looked(&mut seen).unclaimed = ["made", "old", "stranger"]
+        .map(|word| remote(word, Transport::Whatsapp, "init", Some("qr")))
+        .to_vec();
+    let plan = planned(&seen);
+    assert_eq!(gist(&plan), "ChooseChannel");
+    assert!(words(&plan).contains("made") && !words(&plan).contains("stranger"));
+    // The second one was refused: there is no intent any more.
+    seen.object.intent = None;
+    assert_eq!(gist(&planned(&seen)), "ChooseChannel");
+    seen.object.requests.resolve_create = Some("made".into());
+    assert_eq!(gist(&planned(&seen)), "record made, Deleting");
+    seen.object.requests.resolve_create = Some("elsewhere".into());
+    assert_eq!(gist(&planned(&seen)), "ChooseChannel");
+    seen.object.requests.resolve_create = Some("create".into());
+    assert_eq!(gist(&planned(&seen)), "release, Gone");
+}
+
+#[test]
+fn an_object_whose_earlier_create_may_still_come_waits_for_its_grace() {
+    let going = |age: i64| {
+        let mut seen = deleting(fresh(Transport::Whatsapp));
+        seen.object.finalizer = true;
+        seen.memory.repeated = Some(Repeated {
+            at: at(-age),
+            known: vec![id("old")],
+        });
+        seen
+    };
+    assert_eq!(gist(&planned(&going(5))), "Deleting");
+    assert_eq!(planned(&going(5)).wake, Wake::LookAfter(Duration::from_secs(10)));
+    assert_eq!(gist(&planned(&going(120))), "release, Gone");
+    let torn = with(going(120), |seen| looked(seen).complete = false);
+    assert_eq!(gist(&planned(&torn)), "Deleting");
+    let hidden = with(going(120), |seen| {
+        seen.remote = Remote::Hidden {
+            fault: Fault::Unclear { why: "timeout".into() },
+            in_a_row: 9,
+        };
+    });
+    assert_eq!(gist(&planned(&hidden)), "Deleting");
+    let without = |age| {
+        with(going(age), |seen| {
+            seen.account = Account::Trouble(AccountTrouble::NotFound, "there is none".into());
+        })
+    };
+    assert_eq!(gist(&planned(&without(5))), "FixCredentials");
+    assert_eq!(gist(&planned(&without(120))), "release, Gone", "nothing more may come");
+    assert_eq!(gist(&planned(&going(90_000))), "release, Gone");
 }
 
 #[test]

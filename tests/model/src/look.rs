@@ -89,7 +89,7 @@ impl World {
         if self.held(state, replica, own, object) {
             return false;
         }
-        let searching = own.is_none() && facts.intent;
+        let searching = own.is_none() && (facts.intent || memory.watches);
         !facts.deleting || (facts.finalizer && (searching || memory.refusal))
     }
 

@@ -87,6 +87,9 @@ impl World {
                 Self::end(state, replica, object);
                 return Ok(());
             }
+            if matches!(note, Note::ForgetId) && self.forgets_what_is_there(state, planned) {
+                return Err("I1: a channel that is there counts as lost after one wrong list".to_owned());
+            }
             if let Note::RecordId(id) = note {
                 self.may_take(&before, state, object, number(id), planned)?;
                 let taken = &mut state.channels[number(id)];
@@ -114,6 +117,15 @@ impl World {
             self.remember(state, replica, object, planned);
         }
         Ok(())
+    }
+
+    /// Whether the service has the channel that is forgotten, nobody asked for another one, and two lists cannot have been
+    /// wrong.
+    fn forgets_what_is_there(&self, state: &State, planned: &Planned) -> bool {
+        let own = planned.seen.channel_id().map(number).filter(|own| *own < CHANNELS);
+        let there = own.is_some_and(|own| state.channels[own].shown != Shown::Absent);
+        let wrong = self.scenario.budget.lies + self.scenario.budget.lags;
+        there && planned.seen.object.requests.recreate.is_none() && wrong < 2
     }
 
     /// `cluster::notes::carry_out`.

@@ -139,7 +139,7 @@ const TABLE: &[(&str, Bug, &str, &str)] = &[
         "one look that lacks the channel is enough to make it again",
         Bug::LossAtFirstLook,
         "a bot is kept",
-        "I2",
+        "I1",
     ),
     (
         "nobody watches for what may still come of an unclear create",
