@@ -88,6 +88,16 @@ async fn a_channels_life_is_told_in_the_log_by_its_name_and_by_one_event_for_eac
     stage.channel("shop", json!({"transport": "whatsapp"})).await;
     stage.until("shop", "ActionRequired", "True", "ScanQr").await;
     let code = stage.read_qr("shop-qr").await;
+    // Whoever scans before anybody was called is not called any more.
+    eventually("a person to be called", PATIENCE, || async {
+        let told = events(&stage, "shop").await;
+        if told.iter().any(|(_, reason, _)| reason == "ScanQr") {
+            Ok(())
+        } else {
+            Err(format!("{told:?}"))
+        }
+    })
+    .await;
     stage
         .simulator
         .with(|world, now| world.scan(&code, "79990000001", now))
