@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
+use wazzup_operator::api::names;
 
 use super::Scale;
 use crate::{
@@ -34,6 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(480);
 /// A storm that struck less often was none: on a crowded machine it goes on until it has, for so long at most.
 const LEAST: usize = 10;
 const LONGEST: Duration = Duration::from_secs(90);
+/// So many objects' states are asked for in each weather.
+const ASKED: usize = 3;
 
 const READS: [&str; 2] = ["GET ", "LIST "];
 const WRITES: [&str; 4] = ["POST ", "PATCH ", "PUT ", "DELETE "];
@@ -137,6 +141,18 @@ fn change(life: &Life, chance: &mut Chance) {
     life.simulator.set_webhook_copies(copies);
 }
 
+/// People ask for the newest state, so that calls are made which the weather can strike: what works is silent otherwise.
+async fn ask_anew(life: &Life, names: &[&String], chance: &mut Chance) {
+    for _ in 0..ASKED.min(names.len()) {
+        let (name, value) = (*chance.pick(names), format!("again-{}", chance.below(1 << 30)));
+        let patch = json!({"metadata": {"annotations": {names::SYNC_REQUESTED: value}}});
+        // It may be gone by now.
+        let _ = (life.channels())
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await;
+    }
+}
+
 async fn storm(ground: &Ground, mut chance: Chance, lasts: Duration) -> Outcome {
     let size = chance.between(OBJECTS.0, OBJECTS.1);
     let crowd = Crowd::of(size, &mut chance);
@@ -153,9 +169,11 @@ async fn storm(ground: &Ground, mut chance: Chance, lasts: Duration) -> Outcome 
     let mut since = Instant::now();
     while begun.elapsed() < lasts || (life.wire.struck() < LEAST && begun.elapsed() < LONGEST) {
         life.tend();
-        crowd.round(&life, false).await;
+        let objects = crowd.round(&life, false).await;
         if since.elapsed() > WEATHER {
             change(&life, &mut chance);
+            let names: Vec<&String> = objects.keys().collect();
+            ask_anew(&life, &names, &mut chance).await;
             since = Instant::now();
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
