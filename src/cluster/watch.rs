@@ -203,6 +203,8 @@ impl<S: Source, T: FnMut(Change<S::Object>) + Send> Keeper<S, T> {
                 }
                 Err(error) => {
                     if error.is_forbidden() {
+                        // Who may not look has nothing to wait for.
+                        self.asked.answer(asked);
                         tracing::warn!(%error, "a list is not allowed: see that the Role or ClusterRole is bound");
                     }
                     pause("a list", &error, &mut failures).await;
@@ -221,17 +223,24 @@ impl<S: Source, T: FnMut(Change<S::Object>) + Send> Keeper<S, T> {
                 *failures = 0;
                 ended
             }
-            Ok(ended) => {
-                if list_again > Instant::now() {
-                    pause("a watch", &"it ended at once", failures).await;
+            Ok(Ended::ListAgain) => Ended::ListAgain,
+            Ok(Ended::Over) => {
+                if list_again <= Instant::now() {
+                    return Ended::Over;
                 }
-                ended
+                tokio::select! {
+                    () = pause("a watch", &"it ended at once", failures) => Ended::Over,
+                    () = self.asked.once() => Ended::ListAgain,
+                }
             }
             Err(error) => {
                 if !useless {
                     *failures = 0;
                 }
-                pause("a watch", &error, failures).await;
+                tokio::select! {
+                    () = pause("a watch", &error, failures) => {}
+                    () = self.asked.once() => return Ended::ListAgain,
+                }
                 if error.is_gone() { Ended::ListAgain } else { Ended::Over }
             }
         }

@@ -165,7 +165,8 @@ async fn a_list_that_is_asked_for_comes_though_the_watch_hangs_and_is_told_befor
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         *later.objects.lock().unwrap() = vec![("a", 2)];
-        again.listed().await;
+        let soon = tokio::time::timeout(Duration::from_millis(200), again.listed()).await;
+        assert!(soon.is_ok(), "a watch that is young makes nobody wait");
         later.lists.load(Ordering::Relaxed)
     };
     let (told, lists) = tokio::join!(keep_asked(&server, NEVER, Duration::from_secs(3), asked), asking);

@@ -196,14 +196,16 @@ impl Claims {
         in_account: impl Fn(&Key) -> bool,
     ) -> Vec<Vec<ChannelId>> {
         let table = self.table();
-        let open = table.others(transport, uid).filter_map(|entry| {
-            let baseline = entry.intent.as_ref()?.baseline.clone();
-            Some((entry.account.clone(), baseline))
-        });
-        let mut open: Vec<(Key, Vec<ChannelId>)> = open.collect();
+        let open = table.others(transport, uid).filter(|entry| entry.intent.is_some());
+        let accounts: HashSet<Key> = open.map(|entry| entry.account.clone()).collect();
         drop(table);
-        open.retain(|(account, _)| in_account(account));
-        open.into_iter().map(|(_, baseline)| baseline).collect()
+        let here: HashSet<Key> = accounts.into_iter().filter(in_account).collect();
+        let table = self.table();
+        let others = table
+            .others(transport, uid)
+            .filter(|entry| here.contains(&entry.account));
+        let intents = others.filter_map(|entry| entry.intent.as_ref());
+        intents.map(|intent| intent.baseline.clone()).collect()
     }
 
     /// What other objects claim of a transport in such accounts, whatever a list shows.

@@ -311,7 +311,7 @@ fn seen_from(
         mine: seen.channel_id().and_then(|id| listed.channels.get(id)).cloned(),
         by_id,
         unclaimed,
-        claimed: if seen.channel_id().is_none() {
+        claimed: if seen.channel_id().is_none() || seen.memory.missing_since.is_some() {
             context.others_channels(channel)
         } else {
             Vec::new()

@@ -152,6 +152,10 @@ async fn lead(context: &Arc<Context>, client: kube::Client, stop: &CancellationT
     if !listed_again(context, &mut elector, stop).await {
         return Err(RunError::LeaseLost);
     }
+    if stop.is_cancelled() {
+        elector.release().await;
+        return Ok(());
+    }
     let controllers = start_controllers(context);
     if !elector.keep(stop).await {
         return Err(RunError::LeaseLost);

@@ -5,10 +5,11 @@ use std::{collections::BTreeSet, time::Duration};
 use jiff::Timestamp;
 
 use super::{
-    Call, Intent, Look, Need, Note, Plan, Progress, Seen, SinkOrder, Stall, Supply, Verdict, Wake, Webhooks, Wish,
+    Call, Intent, Look, Memory, Need, Note, Plan, Progress, Seen, SinkOrder, Stall, Supply, Verdict, Wake, Webhooks,
+    Wish,
     channel::person,
     memory::RefusedCall,
-    search::{Absence, Found, absence, found, newcomers},
+    search::{Absence, Found, absence, found, newcomers, settles},
     seen::Account,
     twins, words,
 };
@@ -167,6 +168,17 @@ pub(super) fn resolve(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) ->
     }
     match (found(seen, wish, look, intent, &newcomers), wish.transport.login()) {
         (Found::One(id), _) => adopt(seen, wish, intent, id),
+        (Found::Several, _) if settles(seen, look, intent, &newcomers) => {
+            let why = "a create had no clear answer, and other objects' creates are under way: which channel is whose shows when these have ended";
+            Plan::say(
+                Memory {
+                    missing_since: None,
+                    ..seen.memory.clone()
+                },
+                Verdict::Waiting(Progress::Creating, why.to_owned()),
+                Wake::LookAfter(seen.timing.second_look),
+            )
+        }
         (Found::Several, _) => choose(
             seen,
             intent,
@@ -175,7 +187,7 @@ pub(super) fn resolve(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) ->
         ),
         (Found::None, Login::Iframe) => wait_for_link(seen, wish),
         (Found::None, Login::Secret { .. } | Login::Qr | Login::Link) => match absence(seen, look, intent) {
-            Absence::Proven => again(seen, wish, look, intent),
+            Absence::Proven => again(seen, wish, look, intent, false),
             Absence::Open { memory, wake } => {
                 let why =
                     "a create had no clear answer; the account is being watched for the channel before another is made";
@@ -185,11 +197,15 @@ pub(super) fn resolve(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) ->
     }
 }
 
-/// Creates once more; what the first create may yet bring is watched for.
-fn again(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) -> Plan {
-    let repeated = twins::repeated(seen, intent, &[]);
+/// Creates once more; what the first create may yet bring is watched for. `ruled_out`: a person said that it made none of what
+/// was asked about; else that may still turn out to be a twin.
+fn again(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent, ruled_out: bool) -> Plan {
+    let mut repeated = twins::repeated(seen, intent, &[]);
     // A list may be older than the one that a person was asked about, and what was ruled out then is no newcomer now.
     let mut plan = open_beside(seen, wish, look, &repeated.known);
+    if !ruled_out {
+        repeated.known.retain(|id| intent.baseline.contains(id));
+    }
     plan.memory.repeated = Some(repeated);
     // Whichever makes a channel: with the older Secret remembered, if one was, the newer one is sent to it.
     if seen.memory.credentials_hash.is_some() {
@@ -231,7 +247,7 @@ fn answered(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent, newcomers: &
         return None;
     }
     if answer == "create" {
-        return Some(again(seen, wish, look, intent));
+        return Some(again(seen, wish, look, intent, true));
     }
     let chosen = look.unclaimed.iter().find(|channel| channel.id.as_str() == answer);
     let Some(channel) = chosen else {

@@ -2,7 +2,7 @@
 
 use super::{
     ExternalDeletionPolicy, Look, Need, Note, Plan, Progress, Seen, SinkOrder, Verdict, Wake, Wish,
-    create::{remaining, requested},
+    create::{BASELINE, remaining, requested},
     twins::{Repeated, watches},
     words,
 };
@@ -82,10 +82,16 @@ fn checking(seen: &Seen, memory: super::Memory, pause: std::time::Duration) -> P
 /// one among it.
 fn forget_lost(seen: &Seen, look: &Look) -> Plan {
     let mut plan = forget(seen);
-    if plan.memory.repeated.is_none() {
-        let known = look.unclaimed.iter().map(|channel| channel.id.clone()).collect();
-        plan.memory.repeated = Some(Repeated::of(known, seen.now));
-    }
+    plan.memory.repeated = match &seen.memory.repeated {
+        Some(kept) if watches(Some(kept), seen.now) => Some(kept.clone()),
+        // Of more channels than can be remembered nobody could tell which is new.
+        Some(_) | None if look.unclaimed.len() > BASELINE => None,
+        Some(_) | None => {
+            let free = look.unclaimed.iter().map(|channel| channel.id.clone());
+            let known = free.chain(look.claimed.iter().cloned()).collect();
+            Some(Repeated::of(known, seen.now))
+        }
+    };
     plan
 }
 

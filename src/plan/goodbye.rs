@@ -7,11 +7,14 @@ use super::{
     Seen, SinkOrder, Stall, Verdict, Wake, Wish,
     create::{ask, choose, choose_again, remaining, requested},
     memory::RefusedCall,
-    search::{Absence, Found, absence, found, grace_left, newcomers},
+    search::{Absence, Found, absence, found, grace_left, newcomers, settles},
     twins::{self, Repeated, watches},
     words,
 };
 use crate::model::{ChannelId, Login, RemoteChannel};
+
+/// A question that is open for so long is remembered anew.
+const RENEWED: Duration = Duration::from_secs(12 * 3_600);
 
 /// The object is being deleted. Policy first: keeping the channel needs no service at all.
 pub(super) fn plan(seen: &Seen) -> Plan {
@@ -194,6 +197,7 @@ fn search(seen: &Seen, wish: &Wish) -> Plan {
         // Another may still come, and once the object is gone nobody would be told of it.
         Found::One(id) if grace_is_over(seen, wish, intent) => delete_found(seen, id),
         Found::One(_) => watch(seen, look, intent),
+        Found::Several if settles(seen, look, intent, &newcomers) => watch(seen, look, intent),
         Found::Several => choose(seen, intent, &newcomers, &which(seen, &newcomers)),
         Found::None => nothing_found(seen, wish, look, intent),
     }
@@ -203,7 +207,18 @@ fn search(seen: &Seen, wish: &Wish) -> Plan {
 /// made is asked about, for the object goes with what is its own.
 fn without_an_intent(seen: &Seen, wish: &Wish, repeated: &Repeated) -> Plan {
     let left = remaining(repeated.at, seen.timing.create_grace, seen.now);
-    if left.is_zero() && !matches!(seen.account, Account::Usable { .. }) {
+    // An account that will not be usable by itself shows nothing, and nothing more comes.
+    let useless = match &seen.account {
+        Account::Usable { .. } | Account::Pending | Account::Trouble(AccountTrouble::OutOfReach, _) => false,
+        Account::Trouble(
+            AccountTrouble::NotFound
+            | AccountTrouble::NotAllowed
+            | AccountTrouble::NotAuthenticated
+            | AccountTrouble::Invalid,
+            _,
+        ) => true,
+    };
+    if left.is_zero() && useless {
         return release(seen, "no channel was ever made");
     }
     with_account(seen, |seen| {
@@ -248,12 +263,19 @@ fn without_an_intent(seen: &Seen, wish: &Wish, repeated: &Repeated) -> Plan {
 
 /// Asks which of these goes with the object.
 fn ask_which(seen: &Seen, candidates: &[&RemoteChannel]) -> Plan {
-    ask(seen, &which(seen, candidates))
+    let mut plan = ask(seen, &which(seen, candidates));
+    // A question stays until it is answered.
+    if let Some(repeated) = &mut plan.memory.repeated
+        && remaining(repeated.at, RENEWED, seen.now).is_zero()
+    {
+        repeated.at = seen.now;
+    }
+    plan
 }
 
 fn which(seen: &Seen, candidates: &[&RemoteChannel]) -> String {
     format!(
-        "{}; or leave them all at Wazzup: {}",
+        "{}; the one that is named is deleted with the object; or leave them all at Wazzup: {}",
         words::choose_channel(&seen.object, candidates),
         words::abandon_command(&seen.object)
     )

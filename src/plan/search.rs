@@ -26,6 +26,18 @@ pub(super) fn newcomers<'a>(look: &'a Look, intent: &Intent) -> Vec<&'a RemoteCh
     found
 }
 
+/// How many other open creates may have made one of these: none that knows all of them to be older than itself.
+pub(super) fn rivals(look: &Look, newcomers: &[&RemoteChannel]) -> usize {
+    let younger = |baseline: &&Vec<ChannelId>| newcomers.iter().any(|channel| !baseline.contains(&channel.id));
+    look.other_intents.iter().filter(younger).count()
+}
+
+/// Whether it is too early for a question: other creates are under way that may have made these, and most end in seconds.
+pub(super) fn settles(seen: &Seen, look: &Look, intent: &Intent, newcomers: &[&RemoteChannel]) -> bool {
+    let asked = newcomers.iter().any(|channel| twins::asked(seen, intent, &channel.id));
+    !asked && rivals(look, newcomers) > 0 && !grace_left(seen, intent).is_zero()
+}
+
 /// Decides over newcomers. Unscanned QR channels are interchangeable; one that was scanned, or whose link was followed,
 /// cannot be ours, since neither was ever shown. Of what a person was asked about, a person decides, whatever a later list
 /// shows.
@@ -33,9 +45,10 @@ pub(super) fn found(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent, newc
     if newcomers.is_empty() {
         return Found::None;
     }
-    let no_stranger = newcomers.len() <= 1 + look.other_intents.len() && !intent.baseline_cut;
+    let rivals = rivals(look, newcomers);
+    let no_stranger = newcomers.len() <= 1 + rivals && !intent.baseline_cut;
     let asked = newcomers.iter().any(|channel| twins::asked(seen, intent, &channel.id));
-    let alone = newcomers.len() == 1 && look.other_intents.is_empty();
+    let alone = newcomers.len() == 1 && rivals == 0;
     let unseen = newcomers.iter().all(|channel| !channel.was_scanned());
     let ours = match wish.transport.login() {
         Login::Qr => unseen,

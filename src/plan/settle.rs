@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Call, Memory, Need, Note, Plan, Progress, Refusal, RefusedCall, Seen, SinkOrder, Verdict, Wake, Wish, setback,
-    words,
+    Call, Memory, Need, Note, Plan, Progress, Refusal, RefusedCall, Seen, Sink, SinkOrder, Verdict, Wake, Wish,
+    setback, words,
 };
 use crate::model::{ChannelId, CreateOutcome, Fault, RemoteChannel};
 
@@ -109,10 +109,18 @@ pub fn settle(seen: &Seen, wish: &Wish, plan: &Plan, answer: &Answer) -> Plan {
                 ..Plan::say(refused, verdict, LOOK)
             }
         }
-        Answer::Link(Err(fault)) => Plan {
-            note: clear_if_creating(seen, plan),
-            ..setback::after(seen, memory, Progress::BackingOff, fault)
-        },
+        Answer::Link(Err(fault)) => {
+            let note = clear_if_creating(seen, plan);
+            let mut memory = memory;
+            // Who asked for another link has none yet.
+            if note.is_none() && plan.call == Some(Call::OpenLink(None)) {
+                memory.handled.reinit.clone_from(&seen.memory.handled.reinit);
+            }
+            Plan {
+                note,
+                ..setback::after(seen, memory, Progress::BackingOff, fault)
+            }
+        }
         Answer::Delete(result) => deleted(seen, memory, result),
     }
 }
@@ -122,7 +130,8 @@ pub fn settle(seen: &Seen, wish: &Wish, plan: &Plan, answer: &Answer) -> Plan {
 fn clear_if_creating(seen: &Seen, plan: &Plan) -> Option<Note> {
     match &plan.call {
         Some(Call::OpenLink(None)) => {
-            let first = matches!(plan.note, Some(Note::OpenIntent(_))) || seen.memory.link_at.is_none();
+            let shown = seen.memory.link_at.is_some() || matches!(seen.sink, Sink::Shown { link: true, .. });
+            let first = matches!(plan.note, Some(Note::OpenIntent(_))) || !shown;
             first.then_some(Note::ClearIntent)
         }
         Some(

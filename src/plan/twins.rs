@@ -3,14 +3,13 @@
 
 use jiff::Timestamp;
 
-use super::{
-    Intent, Look, Plan, Remote, Seen,
-    create::{BASELINE, remaining},
-};
+use super::{Intent, Look, Plan, Remote, Seen, create::remaining};
 use crate::model::{ChannelId, RemoteChannel};
 
 /// How long after that newcomers are suspected.
 const SUSPICION: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
+/// How many channels are known to be none.
+const KNOWN: usize = 320;
 /// How many twins are kept.
 const KEPT: usize = 50;
 
@@ -35,7 +34,7 @@ impl Repeated {
         self.known.extend(id.cloned());
         self.known.sort();
         self.known.dedup();
-        self.known.truncate(BASELINE);
+        self.known.truncate(KNOWN);
         self
     }
 }
@@ -64,7 +63,7 @@ pub(super) fn repeated(seen: &Seen, intent: &Intent, told: &[&RemoteChannel]) ->
     known.extend(told.iter().map(|channel| channel.id.clone()));
     known.sort();
     known.dedup();
-    known.truncate(BASELINE);
+    known.truncate(KNOWN);
     // Of an intent that a clock has set ahead it is remembered too.
     let at = seen.now.max(intent.at);
     Repeated { at, known }

@@ -119,7 +119,11 @@ fn the_twin_of_a_channel_that_is_gone_is_still_told() {
     let plan = planned(&seen);
     assert_eq!(gist(&plan), "forget, Creating");
     let kept = plan.memory.repeated.unwrap();
-    assert_eq!((kept.at, kept.known), (at(-60), vec![id("mine"), id("old")]));
+    assert_eq!(
+        (kept.at, kept.known),
+        (at(-60), vec![id("old")]),
+        "who was thought lost is told when it turns up"
+    );
     assert_eq!(plan.memory.twins, [id("told")]);
     seen.memory.repeated.as_mut().unwrap().at = at(-90_000);
     let late = planned(&seen).memory;
@@ -142,6 +146,14 @@ fn a_lost_channel_that_turns_up_beside_the_new_one_is_told() {
         .map(|word| remote(word, Transport::Telegram, "active", None))
         .to_vec();
     assert_eq!(planned(&next).memory.twins, [id("lost")]);
+    let mut beside = seen.clone();
+    looked(&mut beside).claimed = vec![id("lost")];
+    next.memory.repeated = planned(&beside).memory.repeated;
+    assert_eq!(planned(&next).memory.twins, [], "another object had it, and left it");
+    looked(&mut beside).unclaimed = (0..301)
+        .map(|number| remote(&format!("n{number}"), Transport::Telegram, "active", None))
+        .collect();
+    assert_eq!(planned(&beside).memory.repeated, None, "nobody could tell which is new");
     seen.object.requests.recreate = Some("now".into());
     assert_eq!(
         planned(&seen).memory.repeated,

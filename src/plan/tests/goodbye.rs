@@ -240,6 +240,11 @@ fn what_an_earlier_create_may_have_made_is_asked_about_before_the_object_goes() 
     let plan = planned(&seen);
     assert_eq!(gist(&plan), "ChooseChannel");
     assert!(words(&plan).contains("made") && !words(&plan).contains("stranger"));
+    let late = with(seen.clone(), |seen| {
+        seen.memory.repeated.as_mut().unwrap().at = at(-50_000);
+    });
+    let renewed = planned(&late).memory.repeated.unwrap().at;
+    assert_eq!(renewed, at(0), "a question does not end by itself");
     // The second one was refused: there is no intent any more.
     seen.object.intent = None;
     assert_eq!(gist(&planned(&seen)), "ChooseChannel");
@@ -281,6 +286,16 @@ fn an_object_whose_earlier_create_may_still_come_waits_for_its_grace() {
     };
     assert_eq!(gist(&planned(&without(5))), "FixCredentials");
     assert_eq!(gist(&planned(&without(120))), "release, Gone", "nothing more may come");
+    for (account, told) in [
+        (Account::Pending, "Unsettled"),
+        (
+            Account::Trouble(AccountTrouble::OutOfReach, "no route".into()),
+            "Deleting",
+        ),
+    ] {
+        let starting = with(going(120), |seen| seen.account = account);
+        assert_eq!(gist(&planned(&starting)), told, "it is usable in a moment");
+    }
     assert_eq!(gist(&planned(&going(90_000))), "release, Gone");
 }
 

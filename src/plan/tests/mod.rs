@@ -15,6 +15,7 @@ mod login;
 mod pauses;
 mod report;
 mod said;
+mod search;
 mod setback;
 mod settle;
 mod sink;

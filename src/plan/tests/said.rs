@@ -315,7 +315,7 @@ fn numbers_at_their_edges() {
         ((299, false), (300, false), (300, true))
     );
     let newcomers = |count: usize| {
-        let seen = with(unclear(Transport::Max, 5), |seen| {
+        let seen = with(unclear(Transport::Max, 200), |seen| {
             looked(seen).other_intents = vec![Vec::new(); 2];
             looked(seen).unclaimed = (0..count)
                 .map(|number| remote(&format!("n{number}"), Transport::Max, "init", Some("qr")))

@@ -130,6 +130,17 @@ fn a_second_link_that_does_not_come_leaves_the_first_one_its_intent() {
         seen.object.requests.reinit = Some("now".into());
         let plan = settled(&seen, &Answer::Link(Err(fault.clone())));
         assert_eq!(plan.note, None, "{fault}");
+        let asks_again = plan.memory.handled.reinit.is_none();
+        assert_eq!(asks_again, fault != rejected(), "{fault}: it is said to be tried again");
+        // The process ended before it could write down that it had shown one.
+        seen.memory.link_at = None;
+        seen.sink = Sink::Shown {
+            qr_at: None,
+            pairing_code: false,
+            link: true,
+        };
+        let plan = settled(&seen, &Answer::Link(Err(fault.clone())));
+        assert_eq!(plan.note, None, "{fault}");
         let first = settled(&fresh(Transport::Vk), &Answer::Link(Err(fault)));
         assert_eq!(first.note, Some(Note::ClearIntent));
     }
