@@ -98,7 +98,7 @@ pub fn settle(seen: &Seen, wish: &Wish, plan: &Plan, answer: &Answer) -> Plan {
         }
         Answer::Link(Err(Fault::Rejected { words, .. })) => {
             let refused = refuse(memory, seen, RefusedCall::Link, words);
-            let note = clear_if_creating(seen, plan);
+            let note = clear_if_creating(seen, plan, true);
             let verdict = if note.is_some() {
                 Verdict::Stalled(super::Stall::Rejected, format!("Wazzup refused the channel: {words}"))
             } else {
@@ -110,7 +110,9 @@ pub fn settle(seen: &Seen, wish: &Wish, plan: &Plan, answer: &Answer) -> Plan {
             }
         }
         Answer::Link(Err(fault)) => {
-            let note = clear_if_creating(seen, plan);
+            // Where the answer was lost, or could not be stored for certain, a link may be on show.
+            let none_came = !matches!(fault, Fault::Unclear { .. });
+            let note = clear_if_creating(seen, plan, none_came);
             let mut memory = memory;
             // Who asked for another link has none yet.
             if note.is_none() && plan.call == Some(Call::OpenLink(None)) {
@@ -127,12 +129,12 @@ pub fn settle(seen: &Seen, wish: &Wish, plan: &Plan, answer: &Answer) -> Plan {
 
 /// A link makes nothing by itself, so an intent that was opened for one may go when none came. An earlier link may still be
 /// followed: it keeps its intent.
-fn clear_if_creating(seen: &Seen, plan: &Plan) -> Option<Note> {
+fn clear_if_creating(seen: &Seen, plan: &Plan, none_came: bool) -> Option<Note> {
     match &plan.call {
         Some(Call::OpenLink(None)) => {
             let shown = seen.memory.link_at.is_some() || matches!(seen.sink, Sink::Shown { link: true, .. });
             let first = matches!(plan.note, Some(Note::OpenIntent(_))) || !shown;
-            first.then_some(Note::ClearIntent)
+            (first && none_came).then_some(Note::ClearIntent)
         }
         Some(
             Call::OpenLink(Some(_))
