@@ -111,6 +111,8 @@ async fn replaced(life: &Life, over: &AtomicBool) -> bool {
         return false;
     };
     life.retire(killed, true);
+    // Whoever waits for something may have started it again in between.
+    life.wire.replicas()[killed].kill();
     if leadership::leader_at(&life.wire.messages(), at) == Some(killed) {
         leadership::until_another_leads(life, killed, at).await;
     }
