@@ -311,12 +311,20 @@ async fn send(
         Call::RequestPairingCode(id, phone) => {
             let result = aside(client.request_pairing_code(id, phone)).await;
             desk.note("request_pairing_code", &result, since);
-            Answer::PairingCode(publish(context, channel, result, Content::PairingCode).await)
+            let shown = publish(context, channel, result, Content::PairingCode).await;
+            Answer::PairingCode(match shown {
+                Shown::Yes => Ok(()),
+                Shown::No(fault) | Shown::Perhaps(fault) => Err(fault),
+            })
         }
         Call::OpenLink(id) => {
             let result = aside(open_link(client, wish, id.as_ref())).await;
             desk.note("create_iframe_link", &result, since);
-            Answer::Link(publish(context, channel, result, Content::Link).await)
+            match publish(context, channel, result, Content::Link).await {
+                Shown::Yes => Answer::Link(Ok(())),
+                Shown::No(fault) => Answer::Link(Err(fault)),
+                Shown::Perhaps(fault) => Answer::LinkMayShow(fault),
+            }
         }
         Call::Delete { id, with_chats } => {
             let result = aside(client.delete_channel(id, *with_chats)).await;
@@ -333,22 +341,38 @@ async fn open_link(client: &Client, wish: &Wish, id: Option<&ChannelId>) -> Resu
     client.create_iframe_link(wish.transport, id).await
 }
 
+/// Whether a person can read what a call returned.
+enum Shown {
+    Yes,
+    No(Fault),
+    /// The API server may have taken it.
+    Perhaps(Fault),
+}
+
 /// Puts what a call returned where a person can read it.
 async fn publish(
     context: &Context,
     channel: &WazzupChannel,
     result: Result<Sensitive<String>, Fault>,
     wrap: impl FnOnce(Sensitive<String>) -> Content,
-) -> Result<(), Fault> {
+) -> Shown {
+    let content = match result {
+        Ok(content) => wrap(content),
+        Err(fault) => return Shown::No(fault),
+    };
+    let unclear = |why| Fault::Unclear { why };
     let shown = context.caches.sink_metadata(channel);
-    match sink::publish(&context.client, channel, shown, &wrap(result?)).await {
-        Ok(Written::Done) => Ok(()),
-        Ok(Written::NameTaken) => Err(Fault::Unclear {
-            why: "the sink's name is taken by a foreign object".to_owned(),
-        }),
-        Err(error) => Err(Fault::Unclear {
-            why: format!("it could not be stored: {error}"),
-        }),
+    match sink::publish(&context.client, channel, shown, &content).await {
+        Ok(Written::Done) => Shown::Yes,
+        Ok(Written::NameTaken) => Shown::No(unclear("the sink's name is taken by a foreign object".to_owned())),
+        Err(error) => {
+            let why = unclear(format!("it could not be stored: {error}"));
+            if error.is_forbidden() || error.is_refused() || error.is_conflict() {
+                Shown::No(why)
+            } else {
+                Shown::Perhaps(why)
+            }
+        }
     }
 }
 

@@ -25,6 +25,7 @@ pub(super) fn tell(channel: &WazzupChannel, call: &Call, answer: &Answer, since:
         | Answer::TwoFactor(Err(fault))
         | Answer::PairingCode(Err(fault))
         | Answer::Link(Err(fault))
+        | Answer::LinkMayShow(fault)
         | Answer::Delete(Err(fault)) => Some(fault),
     };
     let id = match answer {

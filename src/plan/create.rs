@@ -198,14 +198,13 @@ pub(super) fn resolve(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) ->
 }
 
 /// Creates once more; what the first create may yet bring is watched for. `ruled_out`: a person said that it made none of what
-/// was asked about; else that may still turn out to be a twin.
+/// was asked about; else that is a question still.
 fn again(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent, ruled_out: bool) -> Plan {
-    let mut repeated = twins::repeated(seen, intent, &[]);
-    // A list may be older than the one that a person was asked about, and what was ruled out then is no newcomer now.
-    let mut plan = open_beside(seen, wish, look, &repeated.known);
-    if !ruled_out {
-        repeated.known.retain(|id| intent.baseline.contains(id));
-    }
+    let repeated = twins::repeated(seen, intent, &[]);
+    // A list may be older than the one that a person was asked about, and what was ruled out then is no newcomer now. What nobody
+    // ruled out is asked about again when a list shows it.
+    let known: &[ChannelId] = if ruled_out { &repeated.known } else { &intent.baseline };
+    let mut plan = open_beside(seen, wish, look, known);
     plan.memory.repeated = Some(repeated);
     // Whichever makes a channel: with the older Secret remembered, if one was, the newer one is sent to it.
     if seen.memory.credentials_hash.is_some() {
@@ -293,6 +292,10 @@ fn adopt(seen: &Seen, wish: &Wish, intent: &Intent, id: ChannelId) -> Plan {
     }
     memory.channel_id = Some(id.clone());
     memory.missing_since = None;
+    // Who asked for another link has followed one.
+    if matches!(wish.transport.login(), Login::Iframe) {
+        memory.handled.reinit.clone_from(&seen.object.requests.reinit);
+    }
     Plan {
         note: Some(Note::RecordId(id)),
         memory,

@@ -3,7 +3,7 @@
 use super::{
     ExternalDeletionPolicy, Look, Need, Note, Plan, Progress, Seen, SinkOrder, Verdict, Wake, Wish,
     create::{BASELINE, remaining, requested},
-    twins::{Repeated, watches},
+    twins::{KNOWN, Repeated, watches},
     words,
 };
 use crate::model::{ChannelId, Login};
@@ -83,12 +83,12 @@ fn checking(seen: &Seen, memory: super::Memory, pause: std::time::Duration) -> P
 fn forget_lost(seen: &Seen, look: &Look) -> Plan {
     let mut plan = forget(seen);
     plan.memory.repeated = match &seen.memory.repeated {
-        Some(kept) if watches(Some(kept), seen.now) => Some(kept.clone()),
+        Some(kept) if watches(Some(kept), seen.now) => Some(kept.clone().but(seen.channel_id())),
         // Of more channels than can be remembered nobody could tell which is new.
         Some(_) | None if look.unclaimed.len() > BASELINE => None,
         Some(_) | None => {
             let free = look.unclaimed.iter().map(|channel| channel.id.clone());
-            let known = free.chain(look.claimed.iter().cloned()).collect();
+            let known = free.chain(look.claimed.iter().cloned()).take(KNOWN).collect();
             Some(Repeated::of(known, seen.now))
         }
     };

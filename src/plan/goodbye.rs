@@ -7,7 +7,7 @@ use super::{
     Seen, SinkOrder, Stall, Verdict, Wake, Wish,
     create::{ask, choose, choose_again, remaining, requested},
     memory::RefusedCall,
-    search::{Absence, Found, absence, found, grace_left, newcomers, settles},
+    search::{Absence, Found, absence, found, grace_left, newcomers, rivals, settles},
     twins::{self, Repeated, watches},
     words,
 };
@@ -190,7 +190,8 @@ fn search(seen: &Seen, wish: &Wish) -> Plan {
     }
     // What an earlier create of this object may have made is older than this intent; in doubt a person decides.
     let earlier = twins::suspects(seen, look);
-    if earlier.iter().any(|channel| intent.baseline.contains(&channel.id)) {
+    let doubtful = earlier.iter().any(|channel| intent.baseline.contains(&channel.id));
+    if doubtful && !settles(seen, look, intent, &earlier) {
         return ask_which(seen, &either(&newcomers, &earlier));
     }
     match found(seen, wish, look, intent, &newcomers) {
@@ -207,16 +208,13 @@ fn search(seen: &Seen, wish: &Wish) -> Plan {
 /// made is asked about, for the object goes with what is its own.
 fn without_an_intent(seen: &Seen, wish: &Wish, repeated: &Repeated) -> Plan {
     let left = remaining(repeated.at, seen.timing.create_grace, seen.now);
-    // An account that will not be usable by itself shows nothing, and nothing more comes.
+    // An account that will not be usable by itself shows nothing, and nothing more comes. One whose Secret could not be read for a
+    // moment says that it is not authenticated.
     let useless = match &seen.account {
-        Account::Usable { .. } | Account::Pending | Account::Trouble(AccountTrouble::OutOfReach, _) => false,
-        Account::Trouble(
-            AccountTrouble::NotFound
-            | AccountTrouble::NotAllowed
-            | AccountTrouble::NotAuthenticated
-            | AccountTrouble::Invalid,
-            _,
-        ) => true,
+        Account::Usable { .. }
+        | Account::Pending
+        | Account::Trouble(AccountTrouble::OutOfReach | AccountTrouble::NotAuthenticated, _) => false,
+        Account::Trouble(AccountTrouble::NotFound | AccountTrouble::NotAllowed | AccountTrouble::Invalid, _) => true,
     };
     if left.is_zero() && useless {
         return release(seen, "no channel was ever made");
@@ -240,7 +238,9 @@ fn without_an_intent(seen: &Seen, wish: &Wish, repeated: &Repeated) -> Plan {
                 None => ask(seen, &words::no_such_answer(seen, wish, &suspects, answer)),
             };
         }
-        if !suspects.is_empty() {
+        // Another object's create that is under way may have made them.
+        let settles = !left.is_zero() && rivals(look, &suspects) > 0;
+        if !suspects.is_empty() && !settles {
             return ask_which(seen, &suspects);
         }
         // A link makes nothing by itself.
@@ -269,6 +269,9 @@ fn ask_which(seen: &Seen, candidates: &[&RemoteChannel]) -> Plan {
         && remaining(repeated.at, RENEWED, seen.now).is_zero()
     {
         repeated.at = seen.now;
+    }
+    if let Some(repeated) = &plan.memory.repeated {
+        plan.wake = Wake::After(remaining(repeated.at, RENEWED, seen.now));
     }
     plan
 }

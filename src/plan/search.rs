@@ -46,7 +46,6 @@ pub(super) fn found(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent, newc
         return Found::None;
     }
     let rivals = rivals(look, newcomers);
-    let no_stranger = newcomers.len() <= 1 + rivals && !intent.baseline_cut;
     let asked = newcomers.iter().any(|channel| twins::asked(seen, intent, &channel.id));
     let alone = newcomers.len() == 1 && rivals == 0;
     let unseen = newcomers.iter().all(|channel| !channel.was_scanned());
@@ -63,6 +62,9 @@ pub(super) fn found(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent, newc
             .filter(|baseline| !baseline.contains(&channel.id));
         theirs.count()
     };
+    // Of what no other create can have made at most one is ours.
+    let unrivalled = newcomers.iter().filter(|channel| others(channel) == 0).count();
+    let no_stranger = newcomers.len() <= 1 + rivals && unrivalled <= 1 && !intent.baseline_cut;
     match newcomers.iter().min_by_key(|channel| others(channel)) {
         Some(channel) if no_stranger && ours && !asked => Found::One(channel.id.clone()),
         Some(_) | None => Found::Several,

@@ -21,6 +21,8 @@ pub enum Answer {
     PairingCode(Result<(), Fault>),
     /// Of [`Call::OpenLink`]; the link itself went into the sink.
     Link(Result<(), Fault>),
+    /// Of [`Call::OpenLink`]; there is a link, and whether it went into the sink is not known.
+    LinkMayShow(Fault),
     /// Of [`Call::Delete`].
     Delete(Result<(), Fault>),
 }
@@ -40,9 +42,9 @@ pub fn settle(seen: &Seen, wish: &Wish, plan: &Plan, answer: &Answer) -> Plan {
                 status: 0,
                 words: words::was_there(&channel.id),
             });
-            created(seen, wish, memory, &outcome)
+            created(seen, wish, plan, memory, &outcome)
         }
-        Answer::Create(outcome) => created(seen, wish, memory, outcome),
+        Answer::Create(outcome) => created(seen, wish, plan, memory, outcome),
         Answer::Reinit(result) => reinitialized(seen, wish, memory, result),
         Answer::TwoFactor(Ok(())) => after(memory, Progress::Connecting, "the two-factor password was accepted"),
         Answer::TwoFactor(Err(Fault::Rejected { words, .. })) => {
@@ -98,7 +100,7 @@ pub fn settle(seen: &Seen, wish: &Wish, plan: &Plan, answer: &Answer) -> Plan {
         }
         Answer::Link(Err(Fault::Rejected { words, .. })) => {
             let refused = refuse(memory, seen, RefusedCall::Link, words);
-            let note = clear_if_creating(seen, plan, true);
+            let note = clear_if_creating(seen, plan);
             let verdict = if note.is_some() {
                 Verdict::Stalled(super::Stall::Rejected, format!("Wazzup refused the channel: {words}"))
             } else {
@@ -110,31 +112,34 @@ pub fn settle(seen: &Seen, wish: &Wish, plan: &Plan, answer: &Answer) -> Plan {
             }
         }
         Answer::Link(Err(fault)) => {
-            // Where the answer was lost, or could not be stored for certain, a link may be on show.
-            let none_came = !matches!(fault, Fault::Unclear { .. });
-            let note = clear_if_creating(seen, plan, none_came);
-            let mut memory = memory;
-            // Who asked for another link has none yet.
-            if note.is_none() && plan.call == Some(Call::OpenLink(None)) {
-                memory.handled.reinit.clone_from(&seen.memory.handled.reinit);
-            }
+            let note = clear_if_creating(seen, plan);
             Plan {
-                note,
-                ..setback::after(seen, memory, Progress::BackingOff, fault)
+                note: note.clone(),
+                ..no_link(seen, plan, memory, note.is_some(), fault)
             }
         }
+        Answer::LinkMayShow(fault) => no_link(seen, plan, memory, false, fault),
         Answer::Delete(result) => deleted(seen, memory, result),
     }
 }
 
+/// No link came that a person is known to see; `anew`: the next one is asked for under an intent of its own.
+fn no_link(seen: &Seen, plan: &Plan, mut memory: Memory, anew: bool, fault: &Fault) -> Plan {
+    // Who asked for another link has none yet.
+    if !anew && plan.call == Some(Call::OpenLink(None)) {
+        memory.handled.reinit.clone_from(&seen.memory.handled.reinit);
+    }
+    setback::after(seen, memory, Progress::BackingOff, fault)
+}
+
 /// A link makes nothing by itself, so an intent that was opened for one may go when none came. An earlier link may still be
 /// followed: it keeps its intent.
-fn clear_if_creating(seen: &Seen, plan: &Plan, none_came: bool) -> Option<Note> {
+fn clear_if_creating(seen: &Seen, plan: &Plan) -> Option<Note> {
     match &plan.call {
         Some(Call::OpenLink(None)) => {
             let shown = seen.memory.link_at.is_some() || matches!(seen.sink, Sink::Shown { link: true, .. });
             let first = matches!(plan.note, Some(Note::OpenIntent(_))) || !shown;
-            (first && none_came).then_some(Note::ClearIntent)
+            first.then_some(Note::ClearIntent)
         }
         Some(
             Call::OpenLink(Some(_))
@@ -157,13 +162,17 @@ pub fn was_there(plan: &Plan, id: &ChannelId) -> bool {
     }
 }
 
-fn created(seen: &Seen, wish: &Wish, mut memory: Memory, outcome: &CreateOutcome) -> Plan {
+fn created(seen: &Seen, wish: &Wish, plan: &Plan, mut memory: Memory, outcome: &CreateOutcome) -> Plan {
     match outcome {
         CreateOutcome::Created(channel) => {
             memory.channel_id = Some(channel.id.clone());
             memory.url.clone_from(&channel.url);
             memory.refusal = None;
             remember_credentials(seen, &mut memory);
+            // A channel was made: what a person was asked about before, and nobody ruled out, may be its twin.
+            if let (Some(repeated), Some(Note::OpenIntent(intent))) = (&mut memory.repeated, &plan.note) {
+                repeated.known.retain(|id| intent.baseline.contains(id));
+            }
             Plan {
                 note: Some(Note::RecordId(channel.id.clone())),
                 ..Plan::say(memory, Verdict::Unsettled, LOOK)

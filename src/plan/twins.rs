@@ -9,7 +9,7 @@ use crate::model::{ChannelId, RemoteChannel};
 /// How long after that newcomers are suspected.
 const SUSPICION: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
 /// How many channels are known to be none.
-const KNOWN: usize = 320;
+pub(super) const KNOWN: usize = 320;
 /// How many twins are kept.
 const KEPT: usize = 50;
 
@@ -27,6 +27,12 @@ impl Repeated {
     /// With these channels that are no twins.
     pub(super) fn of(known: Vec<ChannelId>, at: Timestamp) -> Self {
         Self { at, known }.and_known(None)
+    }
+
+    /// Without one channel, which may turn out to be a twin.
+    pub(super) fn but(mut self, id: Option<&ChannelId>) -> Self {
+        self.known.retain(|known| Some(known) != id);
+        self
     }
 
     /// With one more channel that is no twin.

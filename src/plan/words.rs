@@ -174,7 +174,7 @@ pub(super) fn no_such_answer(seen: &Seen, wish: &Wish, candidates: &[&RemoteChan
 /// A create was answered with a channel of before.
 pub(super) fn was_there(id: &ChannelId) -> String {
     format!(
-        "Wazzup answered with channel {id}, which was there before and is not this object's; to manage that one, name it in spec.channelId of a new object"
+        "Wazzup answered with channel {id}, which was there before this create; to manage that one, name it in spec.channelId of a new object"
     )
 }
 

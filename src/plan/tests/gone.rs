@@ -113,7 +113,7 @@ fn the_twin_of_a_channel_that_is_gone_is_still_told() {
     let mut seen = twice(Transport::Telegram);
     seen.memory.repeated = Some(Repeated {
         at: at(-60),
-        known: vec![id("old")],
+        known: vec![id("mine"), id("old")],
     });
     seen.memory.twins = vec![id("told")];
     let plan = planned(&seen);
@@ -150,6 +150,9 @@ fn a_lost_channel_that_turns_up_beside_the_new_one_is_told() {
     looked(&mut beside).claimed = vec![id("lost")];
     next.memory.repeated = planned(&beside).memory.repeated;
     assert_eq!(planned(&next).memory.twins, [], "another object had it, and left it");
+    looked(&mut beside).claimed = (0..400).map(|number| id(&format!("c{number}"))).collect();
+    next.memory.repeated = planned(&beside).memory.repeated;
+    assert_eq!(planned(&next).memory.twins, [id("lost")], "what is free is known first");
     looked(&mut beside).unclaimed = (0..301)
         .map(|number| remote(&format!("n{number}"), Transport::Telegram, "active", None))
         .collect();

@@ -245,6 +245,11 @@ fn what_an_earlier_create_may_have_made_is_asked_about_before_the_object_goes() 
     });
     let renewed = planned(&late).memory.repeated.unwrap().at;
     assert_eq!(renewed, at(0), "a question does not end by itself");
+    assert_eq!(
+        plan.wake,
+        Wake::After(Duration::from_secs(12 * 3_600 - 300)),
+        "nor for want of a pass"
+    );
     // The second one was refused: there is no intent any more.
     seen.object.intent = None;
     assert_eq!(gist(&planned(&seen)), "ChooseChannel");
@@ -270,6 +275,19 @@ fn an_object_whose_earlier_create_may_still_come_waits_for_its_grace() {
     assert_eq!(gist(&planned(&going(5))), "Deleting");
     assert_eq!(planned(&going(5)).wake, Wake::LookAfter(Duration::from_secs(10)));
     assert_eq!(gist(&planned(&going(120))), "release, Gone");
+    let beside = with(going(5), |seen| {
+        looked(seen).unclaimed = vec![remote("x", Transport::Whatsapp, "init", Some("qr"))];
+        looked(seen).other_intents = vec![vec![id("old")]];
+    });
+    assert_eq!(
+        gist(&planned(&beside)),
+        "Deleting",
+        "another object's create may have made it"
+    );
+    assert_eq!(
+        gist(&planned(&with(beside, |seen| looked(seen).other_intents.clear()))),
+        "ChooseChannel"
+    );
     let torn = with(going(120), |seen| looked(seen).complete = false);
     assert_eq!(gist(&planned(&torn)), "Deleting");
     let hidden = with(going(120), |seen| {
@@ -291,6 +309,10 @@ fn an_object_whose_earlier_create_may_still_come_waits_for_its_grace() {
         (
             Account::Trouble(AccountTrouble::OutOfReach, "no route".into()),
             "Deleting",
+        ),
+        (
+            Account::Trouble(AccountTrouble::NotAuthenticated, "its Secret could not be read".into()),
+            "FixCredentials",
         ),
     ] {
         let starting = with(going(120), |seen| seen.account = account);

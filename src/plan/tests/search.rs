@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::{Look, Wake};
+use super::super::{Answer, Look, Wake, settle};
 use super::stage::{
-    adopted, after, gist, id, known, looked, planned, remote, settled, unclear, wished, words, written,
+    adopted, after, at, gist, id, known, looked, planned, remote, settled, unclear, wished, words, written,
 };
-use crate::model::Transport;
+use crate::model::{CreateOutcome, Transport};
 
 #[test]
 fn of_several_qr_channels_a_create_takes_what_no_younger_one_can_have_made() {
@@ -21,8 +21,15 @@ fn of_several_qr_channels_a_create_takes_what_no_younger_one_can_have_made() {
     looked(&mut seen).other_intents = vec![Vec::new(), vec![id("a-later-one")]];
     assert_eq!(gist(&adopted(&seen)), "record a-later-one, Connecting");
     // Who knows both to be older has made neither, so that one of them is a stranger's.
-    looked(&mut seen).other_intents = vec![vec![id("a-later-one"), id("made-first")]];
+    let both = vec![id("a-later-one"), id("made-first")];
+    looked(&mut seen).other_intents = vec![both.clone()];
     assert_eq!(gist(&planned(&seen)), "ChooseChannel");
+    // The same beside a third one, which those two may have made.
+    looked(&mut seen)
+        .unclaimed
+        .push(remote("third", Transport::Viber, "init", Some("qr")));
+    looked(&mut seen).other_intents = vec![both.clone(), both];
+    assert_eq!(gist(&planned(&after(seen, Duration::from_secs(200)))), "ChooseChannel");
 }
 
 #[test]
@@ -64,11 +71,33 @@ fn what_a_person_was_asked_about_and_two_lists_lacked_is_a_twin_when_it_turns_up
     seen = after(seen, Duration::from_secs(10));
     let again = planned(&seen);
     assert_eq!(gist(&again), "intent, create alone, Creating");
+    // While this create is unclear, too, what turns up is a question still.
+    let mut unclear = written(seen.clone(), &again);
+    looked(&mut unclear).unclaimed = vec![remote("a", Transport::Telegram, "active", None)];
+    assert_eq!(gist(&planned(&unclear)), "ChooseChannel");
+    let answer = Answer::Create(CreateOutcome::Created(remote(
+        "mine",
+        Transport::Telegram,
+        "init",
+        None,
+    )));
+    let created = settle(&seen, seen.wish.as_ref().unwrap(), &again, &answer);
     let mut made = known(Transport::Telegram, "active", None);
     made.now = seen.now;
-    made.memory.repeated = again.memory.repeated;
+    made.memory.repeated = created.memory.repeated;
     looked(&mut made).unclaimed = vec![remote("a", Transport::Telegram, "active", None)];
     assert_eq!(planned(&made).memory.twins, [id("a")]);
+}
+
+#[test]
+fn a_request_for_another_link_is_over_once_one_was_followed() {
+    let mut seen = unclear(Transport::Vk, 5);
+    seen.memory.link_at = Some(at(-5));
+    seen.object.requests.reinit = Some("now".into());
+    looked(&mut seen).unclaimed = vec![remote("followed", Transport::Vk, "active", None)];
+    let plan = planned(&seen);
+    assert_eq!(gist(&plan), "record followed, Connecting");
+    assert_eq!(plan.memory.handled.reinit.as_deref(), Some("now"));
 }
 
 #[test]
