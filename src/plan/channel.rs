@@ -26,7 +26,7 @@ pub fn plan(seen: &Seen) -> Plan {
         twins::suspect(seen, &mut plan);
     }
     // What this look shows is not missing, whatever else is held back.
-    if seen.remote_channel().is_some() {
+    if seen.channel_id().is_some() && seen.remote_channel().is_some() {
         plan.memory.missing_since = None;
         plan.memory.loss_believed = false;
     }
