@@ -161,9 +161,13 @@ async fn a_list_that_is_asked_for_comes_though_the_watch_hangs_and_is_told_befor
     let (again, asked) = again::pair();
     let later = server.clone();
     let asking = async {
-        while later.opened.lock().unwrap().is_empty() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let opened = async {
+            while later.opened.lock().unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let opened = tokio::time::timeout(Duration::from_secs(2), opened).await;
+        assert!(opened.is_ok(), "no watch was opened");
         *later.objects.lock().unwrap() = vec![("a", 2)];
         let soon = tokio::time::timeout(Duration::from_millis(200), again.listed()).await;
         assert!(soon.is_ok(), "a watch that is young makes nobody wait");

@@ -6,12 +6,12 @@ use kube::ResourceExt;
 
 use super::{
     caches::account_of,
+    call_log::{call_name, tell},
     claims::Take,
     context::Context,
     desk::{Desk, Standing},
     slots::aside,
     status, supplies,
-    word::{call_name, tell},
 };
 use crate::{
     api::WazzupChannel,

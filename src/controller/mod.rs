@@ -10,6 +10,7 @@ mod account_look;
 mod account_status;
 mod act;
 mod caches;
+mod call_log;
 mod census;
 mod channel;
 mod claims;
@@ -33,7 +34,6 @@ mod status;
 mod supplies;
 mod token;
 mod validate;
-mod word;
 
 pub use context::Options;
 pub use run::{RunError, run};

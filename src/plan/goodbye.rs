@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Account, AccountTrouble, Call, Claim, DeletionPolicy, Kind, Look, Management, Need, Note, Plan, Progress, Remote,
     Seen, SinkOrder, Stall, Verdict, Wake, Wish,
-    create::{ask, choose, choose_again, remaining, requested},
+    create::{ask, choose, choose_again, remaining},
     memory::RefusedCall,
     search::{Absence, Found, absence, found, grace_left, newcomers, rivals, settles},
     twins::{self, Repeated, watches},
@@ -175,18 +175,9 @@ fn search(seen: &Seen, wish: &Wish) -> Plan {
         );
     };
     let newcomers = newcomers(look, intent);
-    let answer = seen.object.requests.resolve_create.as_ref();
-    if let Some(answer) = answer
-        && requested(Some(answer), seen.memory.handled.resolve_create.as_ref())
-    {
-        if answer == "create" {
-            return release(seen, "a person said that no channel was made");
-        }
-        let chosen = look.unclaimed.iter().find(|channel| channel.id.as_str() == answer);
-        return match chosen {
-            Some(chosen) => delete_found(seen, chosen.id.clone()),
-            None => choose_again(seen, wish, intent, &newcomers, answer),
-        };
+    let again = |answer: &str| choose_again(seen, wish, intent, &newcomers, answer);
+    if let Some(plan) = answered(seen, look, again) {
+        return plan;
     }
     // What an earlier create of this object may have made is older than this intent; in doubt a person decides.
     let earlier = twins::suspects(seen, look);
@@ -202,6 +193,19 @@ fn search(seen: &Seen, wish: &Wish) -> Plan {
         Found::Several => choose(seen, intent, &newcomers, &which(seen, &newcomers)),
         Found::None => nothing_found(seen, wish, look, intent),
     }
+}
+
+/// A person's answer to the question which channel goes; `again` asks once more where it names none that could.
+fn answered(seen: &Seen, look: &Look, again: impl FnOnce(&str) -> Plan) -> Option<Plan> {
+    let answer = seen.object.requests.resolve_create.as_ref()?;
+    if seen.memory.handled.resolve_create.as_ref() == Some(answer) {
+        return None;
+    }
+    if answer == "create" {
+        return Some(release(seen, "a person said that no channel was made"));
+    }
+    let chosen = look.unclaimed.iter().find(|channel| channel.id.as_str() == answer);
+    Some(chosen.map_or_else(|| again(answer), |chosen| delete_found(seen, chosen.id.clone())))
 }
 
 /// No create is open, but one before had no clear answer: what it makes within the grace would be nobody's, and what it has
@@ -226,17 +230,9 @@ fn without_an_intent(seen: &Seen, wish: &Wish, repeated: &Repeated) -> Plan {
             return say(seen, verdict, Wake::LookAfter(seen.timing.second_look));
         };
         let suspects = twins::suspects(seen, look);
-        let answer = seen.object.requests.resolve_create.as_ref();
-        if let Some(answer) =
-            answer.filter(|answer| requested(Some(answer), seen.memory.handled.resolve_create.as_ref()))
-        {
-            if answer == "create" {
-                return release(seen, "a person said that no channel was made");
-            }
-            return match look.unclaimed.iter().find(|channel| channel.id.as_str() == answer) {
-                Some(chosen) => delete_found(seen, chosen.id.clone()),
-                None => ask(seen, &words::no_such_answer(seen, wish, &suspects, answer)),
-            };
+        let again = |answer: &str| ask(seen, &words::no_such_answer(seen, wish, &suspects, answer));
+        if let Some(plan) = answered(seen, look, again) {
+            return plan;
         }
         // Another object's create that is under way may have made them.
         let settles = !left.is_zero() && rivals(look, &suspects) > 0;

@@ -43,8 +43,13 @@ async fn pair_in(ground: &Ground, name: &str, setting: Setting) -> Life {
 
 /// Plays a flow; whoever makes a step of it stands still from then on, and goes on when another one leads.
 pub async fn stop_at(ground: &Ground, flow: Flow, point: &Point, moment: Moment) -> Outcome {
+    until_met(flow, point, || stopped_at(ground, flow, point, moment)).await
+}
+
+/// Tries until a life has met its step.
+async fn until_met<F: Future<Output = bool>>(flow: Flow, point: &Point, live: impl Fn() -> F) -> Outcome {
     for _ in 0..TRIES {
-        if stopped_at(ground, flow, point, moment).await {
+        if live().await {
             return Outcome::Passed;
         }
     }
@@ -80,12 +85,7 @@ async fn judge(life: &Life, flow: Flow) {
 
 /// Plays a flow; whoever makes a step of it is killed there and stays away until the other replica leads.
 pub async fn replace_at(ground: &Ground, flow: Flow, point: &Point, moment: Moment) -> Outcome {
-    for _ in 0..TRIES {
-        if replaced_at(ground, flow, point, moment).await {
-            return Outcome::Passed;
-        }
-    }
-    point.missed(flow)
+    until_met(flow, point, || replaced_at(ground, flow, point, moment)).await
 }
 
 /// Whether the step came.
