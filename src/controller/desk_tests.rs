@@ -128,3 +128,17 @@ fn a_deletion_is_known_to_every_object_of_the_account_it_was_made_in() {
     let mut later = snapshot(&[]);
     assert_eq!(all[2].deletions.take_out(later.started, &mut later.result), []);
 }
+
+#[test]
+fn a_standing_is_told_from_the_one_of_the_next_token() {
+    let desk = Desk::new(20, Arc::new(Metrics::default()));
+    let before = desk.standing().epoch;
+    assert_eq!(desk.epoch(), before);
+    desk.forget_list();
+    assert_ne!(
+        desk.epoch(),
+        before,
+        "a list of now says nothing to who holds the token of before"
+    );
+    assert_eq!(desk.standing().epoch, desk.epoch());
+}
