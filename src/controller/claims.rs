@@ -276,7 +276,8 @@ impl Table {
                 let nonce = intent.nonce.clone();
                 self.watched.insert(uid.to_owned(), (nonce, clock::instant()));
             }
-            // An id that could not be stored brings the intent back: it is then waited for anew.
+            // An id that could not be stored brings the intent back, which has been known all the time.
+            None if entry.local => {}
             None => {
                 self.watched.remove(uid);
             }

@@ -157,9 +157,19 @@ fn an_intent_is_watched_from_when_it_was_first_known_until_it_is_another_one() {
     assert_eq!(claims.intent_watched("a", "two"), Duration::ZERO);
     claims.update(&open("two"));
     assert!(since("one").is_none() && since("two") > first);
+    let second = since("two");
     claims.take(&open("two"), &id("x"));
+    claims.let_go(&open("two"), &id("x"));
+    assert_eq!(
+        since("two"),
+        second,
+        "an id that could not be written down costs no second grace"
+    );
+    claims.take(&open("two"), &id("x"));
+    claims.update(&channel("a", "2026-01-01T00:00:00Z", Some("x"), Some("x")));
     assert_eq!(since("two"), None, "its channel was found");
     claims.update(&open("two"));
+    assert!(since("two") > second, "a search that begins anew has its own grace");
     claims.remove(&open("two"));
     assert!(claims.table().watched.is_empty());
 }
