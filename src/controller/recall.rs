@@ -17,7 +17,7 @@ use crate::{
     },
     model::{RemoteAccountId, Sensitive},
     plan::{
-        account::Tried,
+        account::{Token, Tried},
         token::{Held, Hold},
     },
 };
@@ -31,6 +31,8 @@ pub(super) struct Recall {
     pub(super) source: Option<Source>,
     /// Where its ready token was read.
     pub(super) read: Option<Read>,
+    /// Where it was looked for in vain, and when.
+    pub(super) missed: Option<(Instant, SecretKeyRef, Token)>,
     /// The account that the present token says it belongs to.
     pub(super) owner: Option<RemoteAccountId>,
     /// The token that the endpoint gave.

@@ -13,11 +13,15 @@ use super::{
 };
 use crate::{
     api::{SecretKeyRef, WazzupAccount},
+    clock,
     cluster::secrets::{self, AccountKeys},
     model::{Fault, RemoteAccountId, Sensitive},
     plan::account::{Remedies, Token},
     wazzup::{ApiUrl, Client, Partner, TokenClient, token_owner},
 };
+
+/// A Secret that does not exist is looked for at most so often: each write beside it may bring a pass.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// A token or why there is none, and when to think of it again.
 pub(super) struct Got {
@@ -154,10 +158,21 @@ impl Purse<'_> {
         if read.is_some() && recall.read == read && self.desk.standing().client.is_some() {
             return Ok(());
         }
+        // Only the watch's word can be news within such a time.
+        let missed = recall.missed.take().filter(|_| read.is_none());
+        let missed = missed.filter(|(since, place, _)| since.elapsed() <= AGAIN && place == secret);
+        if let Some((since, place, lack)) = missed {
+            recall.missed = Some((since, place, lack.clone()));
+            return Err(lack);
+        }
         recall.read = None;
-        let [token] = self
+        let values = self
             .values(&secret.name, [&secret.key], "the client_access_token")
-            .await?;
+            .await;
+        if let Err(lack @ Token::Missing(_)) = &values {
+            recall.missed = Some((clock::instant(), secret.clone(), lack.clone()));
+        }
+        let [token] = values?;
         let base = self.base()?;
         let hash = self.keys.hash(&[("token", &token)]);
         self.put(recall, base, &token, hash.clone(), hash);
