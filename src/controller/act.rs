@@ -64,7 +64,7 @@ pub(super) async fn act(
 ) -> Result<Acted, PassError> {
     let mut object = channel.clone();
     if plan.sink == SinkOrder::Withdraw && matches!(seen.sink, crate::plan::Sink::Shown { .. }) {
-        sink::withdraw(&context.client, channel).await?;
+        withdraw(context, channel).await?;
     }
     let (Some(call), Some(desk), Some(client), Ok(wish)) = (&plan.call, desk, &standing.client, &seen.wish) else {
         if let Some(note) = &plan.note {
@@ -110,6 +110,20 @@ pub(super) async fn act(
         plan: settled,
         called: true,
     })
+}
+
+/// Takes the sink away, once of each version that the watch shows: a watch that is behind makes passes that want it again.
+async fn withdraw(context: &Context, channel: &WazzupChannel) -> Result<(), PassError> {
+    let uid = channel.uid().unwrap_or_default();
+    let shown = context
+        .caches
+        .sink_metadata(channel)
+        .and_then(|shown| shown.resource_version);
+    if !context.qr.is_withdrawn(&uid, shown.as_deref()) {
+        sink::withdraw(&context.client, channel).await?;
+        context.qr.withdrawn(uid, shown);
+    }
+    Ok(())
 }
 
 async fn write_note(

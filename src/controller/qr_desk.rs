@@ -54,6 +54,8 @@ pub(super) struct QrDesk {
     met: Mutex<HashSet<String>>,
     /// What was last found by the sink's name, by uid.
     looked: Mutex<HashMap<String, (Instant, Sink)>>,
+    /// What was last withdrawn, by uid: the version that the watch showed of it.
+    withdrawn: Mutex<HashMap<String, (Instant, String)>>,
     /// Replays under way.
     replaying: AtomicUsize,
 }
@@ -87,6 +89,7 @@ impl QrDesk {
             early: Mutex::default(),
             met: Mutex::default(),
             looked: Mutex::default(),
+            withdrawn: Mutex::default(),
             replaying: AtomicUsize::new(0),
         }
     }
@@ -156,6 +159,23 @@ impl QrDesk {
         let mut looked = lock(&self.looked);
         looked.retain(|_, (since, _)| since.elapsed() <= AGAIN);
         looked.insert(uid.to_owned(), (clock::instant(), found.clone()));
+    }
+
+    /// Whether the sink was withdrawn just now, in the version that the watch shows.
+    pub(super) fn is_withdrawn(&self, uid: &str, shown: Option<&str>) -> bool {
+        let withdrawn = lock(&self.withdrawn);
+        withdrawn
+            .get(uid)
+            .is_some_and(|(since, version)| since.elapsed() <= AGAIN && shown == Some(version.as_str()))
+    }
+
+    /// Keeps that for a moment.
+    pub(super) fn withdrawn(&self, uid: String, shown: Option<String>) {
+        let mut withdrawn = lock(&self.withdrawn);
+        withdrawn.retain(|_, (since, _)| since.elapsed() <= AGAIN);
+        if let Some(shown) = shown {
+            withdrawn.insert(uid, (clock::instant(), shown));
+        }
     }
 
     /// Whether no QR is held for a create that is under way, and none is just being shown that was.
@@ -291,5 +311,24 @@ mod tests {
         assert_eq!(desk.looked_up("a"), None);
         desk.found("b", &Sink::Absent);
         assert!(!lock(&desk.looked).contains_key("a"), "none is kept for longer");
+    }
+
+    #[tokio::test]
+    async fn a_sink_is_withdrawn_once_of_each_version_that_is_shown() {
+        let nowhere = axum::Router::new().fallback(std::future::pending::<axum::http::StatusCode>);
+        let client = kube::Client::new(nowhere, "shop");
+        let caches = Arc::new(Caches { scopes: Vec::new() });
+        let desk = QrDesk::new(client, caches, Arc::default(), Arc::default(), Arc::default());
+        assert!(!desk.is_withdrawn("a", Some("1")));
+        desk.withdrawn("a".to_owned(), Some("1".to_owned()));
+        assert!(desk.is_withdrawn("a", Some("1")));
+        assert!(!desk.is_withdrawn("a", Some("2")), "shown anew");
+        assert!(!desk.is_withdrawn("b", Some("1")));
+        let before = clock::instant().checked_sub(AGAIN + Duration::from_millis(1)).unwrap();
+        lock(&desk.withdrawn).insert("a".to_owned(), (before, "1".to_owned()));
+        assert!(
+            !desk.is_withdrawn("a", Some("1")),
+            "a lost event must not hide it for long"
+        );
     }
 }
