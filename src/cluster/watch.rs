@@ -34,6 +34,8 @@ const PAGE: u32 = 500;
 const LIFE: u32 = 60;
 /// A watch that ends sooner was not worth opening: the next one waits.
 const SHORT: Duration = Duration::from_secs(1);
+/// So many refusals in a row are an answer to who waits for a list.
+const REFUSALS: usize = 2;
 /// Pauses after failures, in a row: the last repeats.
 const PAUSES: [Duration; 6] = [
     Duration::from_millis(500),
@@ -187,7 +189,7 @@ struct Keeper<S: Source, T> {
 
 impl<S: Source, T: FnMut(Change<S::Object>) + Send> Keeper<S, T> {
     async fn keep(mut self) {
-        let mut failures = 0;
+        let (mut failures, mut refusals) = (0, 0);
         loop {
             let asked = self.asked.begin();
             let listed = if self.filled {
@@ -197,14 +199,18 @@ impl<S: Source, T: FnMut(Change<S::Object>) + Send> Keeper<S, T> {
             };
             match listed {
                 Ok(mut version) => {
+                    refusals = 0;
                     self.asked.answer(asked);
                     let list_again = Instant::now() + self.patience.list_again.mul_f64(jitter());
                     while let Ended::Over = self.once(&mut version, list_again, &mut failures).await {}
                 }
                 Err(error) => {
-                    if error.is_forbidden() {
-                        // Who may not look has nothing to wait for.
+                    refusals = if error.is_forbidden() { refusals + 1 } else { 0 };
+                    // Who may not look has nothing to wait for; a right that was just given may not count everywhere yet.
+                    if refusals >= REFUSALS {
                         self.asked.answer(asked);
+                    }
+                    if error.is_forbidden() {
                         tracing::warn!(%error, "a list is not allowed: see that the Role or ClusterRole is bound");
                     }
                     pause("a list", &error, &mut failures).await;

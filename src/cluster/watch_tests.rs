@@ -9,6 +9,7 @@ use std::{
 };
 
 use k8s_openapi::api::core::v1::ConfigMap;
+use kube::core::Status;
 use serde_json::json;
 
 use super::*;
@@ -26,6 +27,8 @@ struct Server {
     watches: Arc<Mutex<VecDeque<Brings>>>,
     lists: Arc<AtomicUsize>,
     opened: Arc<Mutex<Vec<String>>>,
+    /// So many lists, the first aside, are refused.
+    refuses: Arc<AtomicUsize>,
 }
 
 /// From version 100 on it is another object of the same name.
@@ -41,7 +44,11 @@ impl Source for Server {
     type Object = ConfigMap;
 
     async fn list(&self, _: &ListParams) -> kube::Result<ObjectList<ConfigMap>> {
-        self.lists.fetch_add(1, Ordering::Relaxed);
+        let before = self.lists.fetch_add(1, Ordering::Relaxed);
+        if (1..=self.refuses.load(Ordering::Relaxed)).contains(&before) {
+            let refusal = Status::failure("not allowed", "Forbidden").with_code(403);
+            return Err(kube::Error::Api(refusal.boxed()));
+        }
         let items: Vec<ConfigMap> = self
             .objects
             .lock()
@@ -178,6 +185,29 @@ async fn a_list_that_is_asked_for_comes_though_the_watch_hangs_and_is_told_befor
         (told, lists),
         (vec!["listed a1".to_owned(), "applied a2".to_owned()], 2)
     );
+}
+
+#[tokio::test]
+async fn a_single_refusal_is_no_answer_to_who_waits_for_a_list_and_a_lasting_one_is() {
+    for (refuses, told_before) in [(1, "applied a2"), (usize::MAX, "listed a1")] {
+        let server = Server::default();
+        server.refuses.store(refuses, Ordering::Relaxed);
+        *server.objects.lock().unwrap() = vec![("a", 1)];
+        let (again, asked) = again::pair();
+        let later = server.clone();
+        let asking = async {
+            while later.opened.lock().unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            *later.objects.lock().unwrap() = vec![("a", 2)];
+            let answered = tokio::time::timeout(Duration::from_secs(3), again.listed()).await;
+            assert!(answered.is_ok(), "who may not look has nothing to wait for");
+            later.lists.load(Ordering::Relaxed)
+        };
+        let (told, lists) = tokio::join!(keep_asked(&server, NEVER, Duration::from_secs(4), asked), asking);
+        assert_eq!(told.last().unwrap(), told_before);
+        assert_eq!(lists, 3, "after the refusal it was asked once more");
+    }
 }
 
 #[tokio::test]
