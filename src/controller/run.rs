@@ -181,6 +181,7 @@ async fn listed_again(context: &Context, elector: &mut Elector, stop: &Cancellat
     let listing = async {
         tokio::select! {
             () = context.caches.listed_again() => {}
+            () = say_what_is_waited_for() => {}
             () = stop.cancelled() => {}
             () = lost.cancelled() => {}
         }
@@ -192,6 +193,15 @@ async fn listed_again(context: &Context, elector: &mut Elector, stop: &Cancellat
         kept
     };
     tokio::join!(keeping, listing).0
+}
+
+async fn say_what_is_waited_for() {
+    loop {
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        tracing::warn!(
+            "this replica leads, and decides nothing before it has listed channels and accounts once more: see what Kubernetes answered"
+        );
+    }
 }
 
 pub(super) fn build(
