@@ -216,12 +216,12 @@ impl World {
             let mut others = (0..OBJECTS).filter(|one| *one != object || self.bug == Bug::OwnClaimHides);
             self.bug == Bug::ClaimsIgnored || !others.any(claimed)
         };
-        let unclaimed = if own.is_none() || memory.watches {
+        let unclaimed = if own.is_none() || memory.missing || memory.watches {
             all.filter(nobodys).fold(0, |mask, channel| mask | bit(channel))
         } else {
             0
         };
-        let claimed = if own.is_none() {
+        let claimed = if own.is_none() || memory.missing {
             let others = (0..CHANNELS).filter(|channel| !nobodys(channel));
             others.fold(0, |mask, channel| mask | bit(channel))
         } else {
