@@ -14,6 +14,8 @@ pub struct Again {
 pub(super) struct Asked {
     wanted: watch::Receiver<u64>,
     done: watch::Sender<u64>,
+    /// How many requests there were when a list was last refused.
+    refused: Option<u64>,
 }
 
 /// Both ends.
@@ -23,6 +25,7 @@ pub(super) fn pair() -> (Again, Asked) {
     let asked = Asked {
         wanted: asked,
         done: answered,
+        refused: None,
     };
     (Again { wanted, done }, asked)
 }
@@ -46,6 +49,16 @@ impl Asked {
     /// It is in the cache.
     pub(super) fn answer(&self, requests: u64) {
         self.done.send_replace(requests);
+    }
+
+    /// A list is not allowed. Who may not look has nothing to wait for; a right that was just given may not count at each API
+    /// server yet, so only the second refusal answers a request. Whether it did.
+    pub(super) fn refuse(&mut self, requests: u64) -> bool {
+        let again = self.refused.replace(requests) == Some(requests);
+        if again {
+            self.answer(requests);
+        }
+        again
     }
 
     /// Returns when a list is asked for; never where nobody is left to ask.

@@ -13,6 +13,7 @@ pub mod notes;
 pub mod patch;
 pub mod secrets;
 pub mod sink;
+pub mod source;
 pub mod watch;
 
 use std::time::Duration;

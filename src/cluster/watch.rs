@@ -4,27 +4,27 @@
 //! sign of life is opened anew, and every few minutes everything is listed again: of such a list only what differs is told,
 //! so that it costs no pass and little memory.
 
-use std::{collections::HashSet, fmt::Debug, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
-use futures::{StreamExt, TryStreamExt, stream::BoxStream};
-use k8s_openapi::NamespaceResourceScope;
+use futures::TryStreamExt;
 use kube::{
-    Api, Resource, ResourceExt,
+    ResourceExt,
     api::{ListParams, WatchEvent, WatchParams},
-    core::{ObjectList, PartialObjectMeta},
+    core::ObjectList,
 };
 use kube_runtime::{
     reflector::{self, ObjectRef, Store, store::Writer},
     watcher::Event,
 };
-use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     ClusterError,
     again::{self, Again, Asked},
-    secrets, within,
+    secrets,
+    source::Source,
+    within,
 };
 use crate::api::names;
 
@@ -34,8 +34,8 @@ const PAGE: u32 = 500;
 const LIFE: u32 = 60;
 /// A watch that ends sooner was not worth opening: the next one waits.
 const SHORT: Duration = Duration::from_secs(1);
-/// So many refusals in a row are an answer to who waits for a list.
-const REFUSALS: usize = 2;
+/// So many failures in a row are everyday.
+const TOLD_AFTER: usize = 3;
 /// Pauses after failures, in a row: the last repeats.
 const PAUSES: [Duration; 6] = [
     Duration::from_millis(500),
@@ -69,72 +69,6 @@ pub enum Change<K> {
     Applied(K),
     /// It is gone.
     Deleted(K),
-}
-
-/// What is watched.
-pub trait Source: Send + Sync + 'static {
-    /// The objects, as they are kept.
-    type Object: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static;
-
-    /// One page.
-    fn list(&self, params: &ListParams) -> impl Future<Output = kube::Result<ObjectList<Self::Object>>> + Send;
-
-    /// What happens after `version`.
-    fn watch(
-        &self,
-        params: &WatchParams,
-        version: &str,
-    ) -> impl Future<Output = kube::Result<BoxStream<'static, kube::Result<WatchEvent<Self::Object>>>>> + Send;
-}
-
-/// Whole objects.
-pub struct Whole<K>(pub Api<K>);
-
-impl<K> Source for Whole<K>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
-{
-    type Object = K;
-
-    async fn list(&self, params: &ListParams) -> kube::Result<ObjectList<K>> {
-        self.0.list(params).await
-    }
-
-    async fn watch(
-        &self,
-        params: &WatchParams,
-        version: &str,
-    ) -> kube::Result<BoxStream<'static, kube::Result<WatchEvent<K>>>> {
-        Ok(self.0.watch(params, version).await?.boxed())
-    }
-}
-
-/// Metadata alone: neither values nor anything large ever crosses the wire.
-pub struct Metadata<K>(pub Api<K>);
-
-impl<K> Source for Metadata<K>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + DeserializeOwned
-        + Debug
-        + Send
-        + Sync
-        + 'static,
-{
-    type Object = PartialObjectMeta<K>;
-
-    async fn list(&self, params: &ListParams) -> kube::Result<ObjectList<PartialObjectMeta<K>>> {
-        self.0.list_metadata(params).await
-    }
-
-    async fn watch(
-        &self,
-        params: &WatchParams,
-        version: &str,
-    ) -> kube::Result<BoxStream<'static, kube::Result<WatchEvent<PartialObjectMeta<K>>>>> {
-        Ok(self.0.watch_metadata(params, version).await?.boxed())
-    }
 }
 
 /// Starts a watch that ends with `stop`. `prune` drops what is never read before an object is stored.
@@ -189,7 +123,7 @@ struct Keeper<S: Source, T> {
 
 impl<S: Source, T: FnMut(Change<S::Object>) + Send> Keeper<S, T> {
     async fn keep(mut self) {
-        let (mut failures, mut refusals) = (0, 0);
+        let mut failures = 0;
         loop {
             let asked = self.asked.begin();
             let listed = if self.filled {
@@ -199,21 +133,26 @@ impl<S: Source, T: FnMut(Change<S::Object>) + Send> Keeper<S, T> {
             };
             match listed {
                 Ok(mut version) => {
-                    refusals = 0;
                     self.asked.answer(asked);
                     let list_again = Instant::now() + self.patience.list_again.mul_f64(jitter());
                     while let Ended::Over = self.once(&mut version, list_again, &mut failures).await {}
                 }
                 Err(error) => {
-                    refusals = if error.is_forbidden() { refusals + 1 } else { 0 };
-                    // Who may not look has nothing to wait for; a right that was just given may not count everywhere yet.
-                    if refusals >= REFUSALS {
-                        self.asked.answer(asked);
-                    }
-                    if error.is_forbidden() {
+                    let mut first = 0;
+                    let row = if error.is_forbidden() {
                         tracing::warn!(%error, "a list is not allowed: see that the Role or ClusterRole is bound");
+                        if self.asked.refuse(asked) {
+                            &mut failures
+                        } else {
+                            &mut first
+                        }
+                    } else {
+                        &mut failures
+                    };
+                    tokio::select! {
+                        () = pause("a list", &error, row) => {}
+                        () = self.asked.once() => {}
                     }
-                    pause("a list", &error, &mut failures).await;
                 }
             }
         }
@@ -383,7 +322,11 @@ fn pruned<K: ResourceExt>(mut object: K, prune: fn(&mut K)) -> K {
 async fn pause(what: &str, why: &impl std::fmt::Display, failures: &mut usize) {
     let pause = PAUSES[(*failures).min(PAUSES.len() - 1)].mul_f64(jitter());
     *failures += 1;
-    tracing::debug!(%why, ?pause, "{what} was interrupted; it is started again");
+    if *failures > TOLD_AFTER {
+        tracing::warn!(%why, ?pause, "{what} was interrupted again; it is started again");
+    } else {
+        tracing::debug!(%why, ?pause, "{what} was interrupted; it is started again");
+    }
     tokio::time::sleep(pause).await;
 }
 

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use futures::{StreamExt, stream::BoxStream};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::core::Status;
 use serde_json::json;
@@ -19,6 +20,7 @@ use super::*;
 enum Brings {
     Ends(Vec<serde_json::Value>),
     Hangs,
+    Fails,
 }
 
 #[derive(Clone, Default)]
@@ -40,14 +42,17 @@ fn object(name: &str, version: u32) -> ConfigMap {
     .unwrap()
 }
 
+fn refusal() -> kube::Error {
+    kube::Error::Api(Status::failure("not allowed", "Forbidden").with_code(403).boxed())
+}
+
 impl Source for Server {
     type Object = ConfigMap;
 
     async fn list(&self, _: &ListParams) -> kube::Result<ObjectList<ConfigMap>> {
         let before = self.lists.fetch_add(1, Ordering::Relaxed);
         if (1..=self.refuses.load(Ordering::Relaxed)).contains(&before) {
-            let refusal = Status::failure("not allowed", "Forbidden").with_code(403);
-            return Err(kube::Error::Api(refusal.boxed()));
+            return Err(refusal());
         }
         let items: Vec<ConfigMap> = self
             .objects
@@ -76,6 +81,7 @@ impl Source for Server {
                 futures::stream::iter(events.collect::<Vec<_>>()).boxed()
             }
             Brings::Hangs => futures::stream::pending().boxed(),
+            Brings::Fails => return Err(refusal()),
         })
     }
 }
@@ -188,26 +194,51 @@ async fn a_list_that_is_asked_for_comes_though_the_watch_hangs_and_is_told_befor
 }
 
 #[tokio::test]
-async fn a_single_refusal_is_no_answer_to_who_waits_for_a_list_and_a_lasting_one_is() {
-    for (refuses, told_before) in [(1, "applied a2"), (usize::MAX, "listed a1")] {
+async fn a_single_refusal_is_no_answer_to_who_waits_for_a_list_and_a_second_one_comes_soon() {
+    for (refuses, told_last) in [(1, "applied a2"), (usize::MAX, "listed a1")] {
         let server = Server::default();
         server.refuses.store(refuses, Ordering::Relaxed);
         *server.objects.lock().unwrap() = vec![("a", 1)];
+        // By then a pause takes four seconds.
+        *server.watches.lock().unwrap() = vec![Brings::Fails, Brings::Fails, Brings::Fails].into();
         let (again, asked) = again::pair();
         let later = server.clone();
         let asking = async {
-            while later.opened.lock().unwrap().is_empty() {
-                tokio::task::yield_now().await;
-            }
+            let opened = async {
+                while later.opened.lock().unwrap().len() < 4 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            let opened = tokio::time::timeout(Duration::from_secs(10), opened).await;
+            assert!(opened.is_ok(), "the watch was not opened again");
             *later.objects.lock().unwrap() = vec![("a", 2)];
-            let answered = tokio::time::timeout(Duration::from_secs(3), again.listed()).await;
+            let answered = tokio::time::timeout(Duration::from_secs(2), again.listed()).await;
             assert!(answered.is_ok(), "who may not look has nothing to wait for");
             later.lists.load(Ordering::Relaxed)
         };
-        let (told, lists) = tokio::join!(keep_asked(&server, NEVER, Duration::from_secs(4), asked), asking);
-        assert_eq!(told.last().unwrap(), told_before);
+        let (told, lists) = tokio::join!(keep_asked(&server, NEVER, Duration::from_secs(8), asked), asking);
+        assert_eq!(told.last().unwrap(), told_last);
         assert_eq!(lists, 3, "after the refusal it was asked once more");
     }
+}
+
+#[test]
+fn refusals_count_for_one_question_whatever_comes_between() {
+    let (again, mut asked) = again::pair();
+    let done = |asked: &mut Asked| {
+        let requests = asked.begin();
+        asked.refuse(requests)
+    };
+    assert!(!done(&mut asked));
+    assert!(done(&mut asked), "nobody waits");
+    let waiting = again.listed();
+    let mut waiting = std::pin::pin!(waiting);
+    let context = &mut std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(waiting.as_mut().poll(context).is_pending());
+    assert!(!done(&mut asked), "those before were none of its answers");
+    assert!(waiting.as_mut().poll(context).is_pending());
+    assert!(done(&mut asked));
+    assert!(waiting.as_mut().poll(context).is_ready());
 }
 
 #[tokio::test]

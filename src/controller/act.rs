@@ -112,7 +112,8 @@ pub(super) async fn act(
     })
 }
 
-/// Takes the sink away, once of each version that the watch shows: a watch that is behind makes passes that want it again.
+/// Takes the sink away, at most once a second of the version that the watch shows: one that is behind makes passes that want it
+/// again.
 async fn withdraw(context: &Context, channel: &WazzupChannel) -> Result<(), PassError> {
     let uid = channel.uid().unwrap_or_default();
     let shown = context

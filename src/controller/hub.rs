@@ -17,7 +17,8 @@ use crate::{
     api::{WazzupAccount, WazzupChannel, names},
     cluster::{
         sink,
-        watch::{self, Change, Metadata, Whole},
+        source::{Metadata, Whole},
+        watch::{self, Change},
     },
 };
 

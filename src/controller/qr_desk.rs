@@ -33,7 +33,8 @@ use crate::{
 
 /// At most one write a second for a channel: rotations in between are superseded.
 const BETWEEN: Duration = Duration::from_secs(1);
-/// A sink is looked up by its name at most so often: a watch that is behind makes passes without end that want it.
+/// A sink is looked up by its name, and withdrawn in the version that is shown, at most so often: a watch that is behind makes
+/// passes without end that want it.
 const AGAIN: Duration = Duration::from_secs(1);
 /// Events for an id that nobody claims yet are kept this long.
 const EARLY: Duration = Duration::from_secs(300);
@@ -314,7 +315,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sink_is_withdrawn_once_of_each_version_that_is_shown() {
+    async fn a_sink_is_withdrawn_once_a_second_in_the_version_that_is_shown() {
         let nowhere = axum::Router::new().fallback(std::future::pending::<axum::http::StatusCode>);
         let client = kube::Client::new(nowhere, "shop");
         let caches = Arc::new(Caches { scopes: Vec::new() });

@@ -199,7 +199,7 @@ async fn say_what_is_waited_for() {
     loop {
         tokio::time::sleep(Duration::from_secs(15)).await;
         tracing::warn!(
-            "this replica leads, and decides nothing before it has listed channels and accounts once more: see what Kubernetes answered"
+            "this replica leads, and decides nothing before it has listed channels and accounts once more: the log says what Kubernetes answers"
         );
     }
 }

@@ -20,7 +20,8 @@ use crate::{
     wazzup::{ApiUrl, Client, Partner, TokenClient, token_owner},
 };
 
-/// A Secret that does not exist is looked for at most so often: each write beside it may bring a pass.
+/// A ready token's Secret that neither the watch nor a look showed is looked for at most so often: each event of its account
+/// brings a pass.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// A token or why there is none, and when to think of it again.
@@ -65,9 +66,12 @@ impl Purse<'_> {
     pub(super) async fn token(&self, recall: &mut Recall) -> Result<Got, PassError> {
         let auth = &self.account.spec.auth;
         let got = if let Some(ready) = &auth.client_token {
-            match self.ready(&ready.secret_ref, recall).await {
-                Ok(()) => Got::without(Token::Present),
-                Err(lack) => Got::without(lack),
+            match self.missed(&ready.secret_ref, recall) {
+                Some(missed) => missed,
+                None => match self.ready(&ready.secret_ref, recall).await {
+                    Ok(()) => Got::without(Token::Present),
+                    Err(lack) => Got::without(lack),
+                },
             }
         } else {
             match self.entrance().await {
@@ -142,6 +146,20 @@ impl Purse<'_> {
         Ok(keys.map(|key| values.remove(key).unwrap_or_default()))
     }
 
+    /// That a ready token was missing a moment ago, unless the watch shows its Secret now; a pass that comes soon looks again.
+    /// An account that goes looks at once: it goes for good.
+    fn missed(&self, wanted: &SecretKeyRef, recall: &Recall) -> Option<Got> {
+        let (since, place, lack) = recall.missed.as_ref()?;
+        let left = AGAIN.checked_sub(since.elapsed())?;
+        let (namespace, _) = self.place();
+        let shown = self.context.caches.secret_version(&namespace, &wanted.name);
+        let going = self.account.metadata.deletion_timestamp.is_some();
+        (place == wanted && shown.is_none() && !going).then(|| Got {
+            token: lack.clone(),
+            again: Some(left),
+        })
+    }
+
     /// A ready token, read anew only when its Secret, the place in it, the service or the keys are other ones.
     async fn ready(&self, secret: &SecretKeyRef, recall: &mut Recall) -> Result<(), Token> {
         let (namespace, _) = self.place();
@@ -157,13 +175,6 @@ impl Purse<'_> {
             });
         if read.is_some() && recall.read == read && self.desk.standing().client.is_some() {
             return Ok(());
-        }
-        // Only the watch's word can be news within such a time.
-        let missed = recall.missed.take().filter(|_| read.is_none());
-        let missed = missed.filter(|(since, place, _)| since.elapsed() <= AGAIN && place == secret);
-        if let Some((since, place, lack)) = missed {
-            recall.missed = Some((since, place, lack.clone()));
-            return Err(lack);
         }
         recall.read = None;
         let values = self
@@ -282,3 +293,7 @@ fn store(namespace: &str, name: &str, keys: &[&str]) -> String {
         "kubectl -n {namespace} create secret generic {name}{literals} --dry-run=client -o yaml | kubectl apply -f -"
     )
 }
+
+#[cfg(test)]
+#[path = "token_tests.rs"]
+mod tests;
