@@ -102,13 +102,7 @@ pub fn plane() -> Arc<ControlPlane> {
     plane
 }
 
-pub fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
+pub use campaigns::seat::free_port;
 
 impl Stage {
     /// A namespace with an account `default`, a simulator, and a running operator.

@@ -229,18 +229,19 @@ impl Crowd {
 
     /// The object that a channel at the service was made for, as far as its credentials, phone or link tell.
     fn owner(&self, channel: &Channel) -> Option<&Member> {
+        self.members.iter().find(|member| self.is_made_for(member, channel))
+    }
+
+    fn is_made_for(&self, member: &Member, channel: &Channel) -> bool {
         let done = self.done.lock().unwrap();
-        self.members.iter().find(|member| {
-            let newest = done.versions.get(&member.name).copied().unwrap_or(0);
-            let by_secret =
-                (0..=newest).any(|version| member.credentials(version).as_ref() == Some(&channel.credentials));
-            let by_phone = channel.phone.as_ref() == Some(&member.phone());
-            let by_link = done
-                .followed
-                .values()
-                .any(|(name, id)| *name == member.name && *id == channel.id);
-            by_secret || by_phone || by_link
-        })
+        let newest = done.versions.get(&member.name).copied().unwrap_or(0);
+        let by_secret = (0..=newest).any(|version| member.credentials(version).as_ref() == Some(&channel.credentials));
+        let by_phone = channel.phone.as_ref() == Some(&member.phone());
+        let by_link = done
+            .followed
+            .values()
+            .any(|(name, id)| *name == member.name && *id == channel.id);
+        by_secret || by_phone || by_link
     }
 
     /// The channel that is this object's; nobody's own are as good as each other; `create` when there is none.
@@ -314,6 +315,26 @@ impl Crowd {
             }
         }
         Ok(())
+    }
+
+    /// Objects that stay and hold a channel of another transport, or one that was made for another object.
+    pub async fn swapped(&self, life: &Life) -> Vec<String> {
+        let objects = by_name(listed(life).await);
+        let there: BTreeMap<String, Channel> = life.remote().into_iter().map(|one| (one.id.clone(), one)).collect();
+        let mut swapped = Vec::new();
+        for member in self.members.iter().filter(|member| member.leaves.is_none()) {
+            let held = objects
+                .get(&member.name)
+                .map(|object| ids_of(object))
+                .unwrap_or_default();
+            let channel = held.first().and_then(|id| there.get(id));
+            let own = |channel: &Channel| channel.transport == member.transport && self.is_made_for(member, channel);
+            if !channel.is_some_and(own) {
+                let what = channel.map(|channel| self.describe(channel));
+                swapped.push(format!("{} holds {what:?}", member.name));
+            }
+        }
+        swapped
     }
 
     /// I3: no channel was deleted at the service that was made for an object that stays.

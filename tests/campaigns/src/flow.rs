@@ -9,7 +9,13 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use wazzup_operator::api::{condition, names};
 
-use crate::{Life, Setting, Side, life::ACCOUNT, oracle, proxy::label};
+use crate::{
+    Life, Setting, Side,
+    life::ACCOUNT,
+    oracle,
+    patience::{self, patiently},
+    proxy::label,
+};
 
 /// A story that every campaign can play. Each is a preparation, then the part that is harmed, then a rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,7 +107,34 @@ impl Flow {
             leader_elect: matches!(self, Self::Lease | Self::HandOver),
             // Each process that is killed waits out a grace of two minutes before that.
             patience: usual.patience * if self == Self::DeleteUnresolved { 2 } else { 1 },
+            cabinet: Some(self.transport()),
             ..usual
+        }
+    }
+
+    /// The transport of its object.
+    const fn transport(self) -> &'static str {
+        match self {
+            Self::LogInByQr | Self::Pairing | Self::Start | Self::QrIdle => "whatsapp",
+            Self::TwoFactor => "tgapi",
+            Self::FollowLink => "vk",
+            Self::Adopt => "wapi",
+            Self::CreateBot
+            | Self::Rotate
+            | Self::Delete
+            | Self::DeleteWithChats
+            | Self::Retain
+            | Self::DeleteAccount
+            | Self::Resubscribe
+            | Self::Mint
+            | Self::Refresh
+            | Self::Lease
+            | Self::HandOver
+            | Self::Unresolved
+            | Self::Recreate
+            | Self::Abandon
+            | Self::DeleteSuspended
+            | Self::DeleteUnresolved => "telegram",
         }
     }
 
@@ -287,11 +320,12 @@ pub async fn play(life: &Life, flow: Flow, arm: impl FnOnce()) {
             arm();
             life.wire.watches_opened_again().await;
             let params = DeleteParams::default();
-            life.accounts().delete("default", &params).await.unwrap();
+            let accounts = life.accounts();
+            patiently("a deletion", || patience::gone(accounts.delete("default", &params))).await;
             life.delete(NAME).await;
             life.until_gone(NAME).await;
             life.wait("the account to be gone", || async {
-                match life.accounts().get_opt("default").await.unwrap() {
+                match patiently("an account", || accounts.get_opt("default")).await {
                     None => Ok(()),
                     Some(found) => Err(format!("{:?}", found.status)),
                 }
@@ -358,7 +392,9 @@ async fn refresh(life: &Life, arm: impl FnOnce()) {
     // A refresh token that was used up and whose answer was lost is the customer's to grant again.
     let granted = AtomicBool::new(false);
     life.wait("the account's token", || async {
-        let status = life.accounts().get("default").await.unwrap().status.unwrap_or_default();
+        let accounts = life.accounts();
+        let account = patiently("an account", || accounts.get("default")).await;
+        let status = account.status.unwrap_or_default();
         let found = condition(&status.conditions, "Authenticated");
         match found.map(|one| (one.status.as_str(), one.reason.as_str())) {
             Some(("True", _)) => Ok(()),
@@ -409,10 +445,8 @@ async fn connected(life: &Life) {
 async fn gone(life: &Life, policy: Option<&str>) {
     if let Some(policy) = policy {
         let patch: Value = json!({"spec": {"deletionPolicy": policy}});
-        life.channels()
-            .patch(NAME, &PatchParams::default(), &Patch::Merge(patch))
-            .await
-            .unwrap();
+        let (channels, params, patch) = (life.channels(), PatchParams::default(), Patch::Merge(patch));
+        patiently("a policy", || channels.patch(NAME, &params, &patch)).await;
     }
     life.delete(NAME).await;
     life.until_gone(NAME).await;
@@ -456,7 +490,8 @@ async fn follow(life: &Life) -> Result<(), String> {
     if !life.remote().is_empty() {
         return Ok(());
     }
-    let found = life.config_maps().get_opt("shop-qr").await.unwrap();
+    let maps = life.config_maps();
+    let found = patiently("a sink", || maps.get_opt("shop-qr")).await;
     let link = found
         .and_then(|map| map.data)
         .and_then(|data| data.get("link").cloned());

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 pub struct Front {
     url: String,
     shared: Arc<Shared>,
+    listening: tokio::task::AbortHandle,
 }
 
 struct Shared {
@@ -29,7 +30,7 @@ struct Shared {
 }
 
 impl Front {
-    /// Serves until the runtime ends.
+    /// Serves until it is closed.
     pub async fn before(replicas: Vec<String>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         // A kept connection may belong to a process that has ended since.
@@ -44,8 +45,13 @@ impl Front {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let served = shared.clone();
         let router = Router::new().fallback(move |request| hand_on(served.clone(), request));
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, shared }
+        let listening = tokio::spawn(async move { axum::serve(listener, router).await }).abort_handle();
+        Self { url, shared, listening }
+    }
+
+    /// Nobody is let in any more.
+    pub fn close(&self) {
+        self.listening.abort();
     }
 
     /// Its base URL.

@@ -2,9 +2,10 @@
 //!
 //! `ground` is a control plane with the CRDs; `life` one namespace with a service, the proxies and one or more replicas;
 //! `front` is the address of all replicas; `proxy` records every message and does to it what a rule says; `operator` is a
-//! process that can be killed or stopped; `clock` is what it takes for the time of day; `flow` plays what people do with one object and `crowd` with many; `oracle`
-//! judges what is left, and `secrecy` searches it for secrets whenever a life ends; `cell` is one run with a verdict, `runner` runs many of them
-//! and prints the table; `campaign` has one file for each campaign. Must never be linked into the operator.
+//! process that can be killed or stopped; `clock` is what it takes for the time of day; `flow` plays what people do with one
+//! object and `crowd` with many, `cabinet` holds channels that are none of theirs; `oracle` judges what is left, and
+//! `secrecy` searches it for secrets whenever a life ends; `cell` is one run with a verdict, `runner` runs many of them and
+//! prints the table; `campaign` has one file for each campaign. Must never be linked into the operator.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,6 +27,7 @@
     reason = "makers of cells, and of harms, have one shape"
 )]
 
+mod cabinet;
 pub mod campaign;
 pub mod cell;
 pub mod chance;
@@ -38,9 +40,10 @@ pub mod ground;
 pub mod life;
 pub mod operator;
 pub mod oracle;
+mod patience;
 pub mod proxy;
 pub mod runner;
-mod seat;
+pub mod seat;
 pub mod secrecy;
 mod sight;
 
@@ -51,4 +54,4 @@ pub use flow::Flow;
 pub use front::Front;
 pub use ground::Ground;
 pub use life::{Life, Setting};
-pub use proxy::{Fault, Moment, Rule, Side, Wire};
+pub use proxy::{Fault, Message, Moment, Rule, Side, Wire};

@@ -1,5 +1,7 @@
 //! One namespace with a service of its own, the proxies, and one or more replicas of the operator.
 
+mod people;
+
 use std::{
     path::PathBuf,
     process::{Command, Stdio},
@@ -8,20 +10,18 @@ use std::{
 
 use control_plane::eventually;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::{
-    Api, Client, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams, PostParams},
-};
-use serde_json::{Value, json};
+use kube::{Api, Client, ResourceExt, api::DeleteParams};
 use wazzup_operator::api::{WazzupAccount, WazzupChannel, WazzupChannelStatus, condition};
 use wazzup_simulator::{Dialect, Options, Simulator, Timings, world::Channel};
 
 use crate::{
     Front, Ground, Wire,
+    cabinet::Cabinet,
     clock::{Clock, Skew},
     grants::{grant, grant_everywhere, in_force},
     operator::Replica,
     oracle,
+    patience::{gone, patiently},
     seat::{Seat, free_port, front_of, kubeconfig_text},
     secrecy,
 };
@@ -56,6 +56,8 @@ pub struct Setting {
     pub cluster_rights: bool,
     /// Hosts besides the service's that the operator may ask, joined by commas.
     pub more_hosts: String,
+    /// The transport of channels that people have made by hand before, one that works and one that waits for its login.
+    pub cabinet: Option<&'static str>,
     /// How wrong each replica's clock is; those without an entry run by the machine's, and it cannot be moved.
     pub clocks: Vec<Skew>,
 }
@@ -77,6 +79,7 @@ impl Default for Setting {
             patience: PATIENCE,
             cluster_rights: false,
             more_hosts: String::new(),
+            cabinet: None,
             clocks: Vec::new(),
         }
     }
@@ -103,6 +106,7 @@ pub struct Life {
     /// Where the audit log ended when it began.
     since: u64,
     front: Option<Front>,
+    cabinet: Cabinet,
     starts: std::sync::atomic::AtomicUsize,
 }
 
@@ -115,6 +119,10 @@ impl Drop for Life {
         let pages: String = pages.flatten().collect();
         for replica in self.wire.replicas() {
             replica.kill();
+        }
+        self.wire.close();
+        if let Some(front) = &self.front {
+            front.close();
         }
         // I6, of every life: no secret was told. One that has failed already says so first.
         if std::thread::panicking() {
@@ -137,6 +145,9 @@ impl Drop for Life {
         // Of every life too: what deploy/ grants is enough.
         let refused = oracle::rights_suffice(&self.wire.messages());
         assert_eq!(refused, Ok(()), "{}", self.namespace);
+        // I3, of every life: what people made by hand is theirs.
+        let touched = self.cabinet.touched(&self.simulator, &self.wire.messages());
+        assert_eq!(touched, Ok(()), "{}", self.namespace);
     }
 }
 
@@ -154,6 +165,7 @@ impl Life {
         })
         .await;
         simulator.with(|world, _| world.add_account(ACCOUNT, TOKEN));
+        let cabinet = Cabinet::of(&simulator, setting.cabinet);
         let home = if setting.cluster_rights {
             let home = plane.namespace("home").await.unwrap();
             grant_everywhere(ground, &home).await;
@@ -197,6 +209,7 @@ impl Life {
             seats,
             plane: plane.clone(),
             since,
+            cabinet,
             starts: std::sync::atomic::AtomicUsize::new(0),
         }
     }
@@ -254,6 +267,33 @@ impl Life {
                 self.start_replica(number);
             }
         }
+    }
+
+    /// Waits until the newest process of each replica has listed the channels: what a process that was killed has left, another
+    /// one has met.
+    pub async fn looked_at_again(&self) {
+        self.wait("a look at the channels", || async {
+            let listed = self.wire.newest_did("LIST wazzupchannels");
+            let alive = self.all_live();
+            if listed && alive {
+                Ok(())
+            } else {
+                Err("none".to_owned())
+            }
+        })
+        .await;
+    }
+
+    /// Whether each replica that is started again when it has ended is there.
+    pub fn all_live(&self) -> bool {
+        let replicas = self.wire.replicas();
+        let mut both = replicas.iter().zip(&self.seats);
+        both.all(|(replica, seat)| replica.alive() || seat.retired.load(std::sync::atomic::Ordering::Relaxed))
+    }
+
+    /// Whether its replicas elect a leader.
+    pub const fn elects(&self) -> bool {
+        self.setting.leader_elect
     }
 
     /// Whether a replica is started again when it has ended; at first all are.
@@ -337,76 +377,6 @@ impl Life {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    /// Makes or replaces a Secret's values.
-    pub async fn secret(&self, name: &str, values: Value) {
-        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values});
-        let (secrets, secret) = (self.secrets(), Patch::Apply(secret));
-        let params = PatchParams::apply("story").force();
-        patiently("a Secret", || secrets.patch(name, &params, &secret)).await;
-    }
-
-    /// The account `default` with a ready token.
-    pub async fn account(&self) {
-        self.secret("wazzup-token", json!({"token": TOKEN})).await;
-        self.account_by(json!({"clientToken": {"secretRef": {"name": "wazzup-token", "key": "token"}}}))
-            .await;
-    }
-
-    /// The account `default` with this way to a token.
-    pub async fn account_by(&self, auth: Value) {
-        self.account_with(json!({"auth": auth, "apiUrl": self.wazzup, "sync": {"interval": "10s"}}))
-            .await;
-    }
-
-    /// The account `default` with this spec.
-    pub async fn account_with(&self, spec: Value) {
-        let account = json!({
-            "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupAccount", "metadata": {"name": "default"}, "spec": spec,
-        });
-        let (accounts, params) = (self.accounts(), PostParams::default());
-        let account = serde_json::from_value(account).unwrap();
-        patiently("an account", || made(accounts.create(&params, &account))).await;
-    }
-
-    /// Deletes the Secret of the account's token, and waits until the account misses it.
-    pub async fn lose_token(&self) {
-        let (secrets, params) = (self.secrets(), DeleteParams::default());
-        secrets.delete("wazzup-token", &params).await.unwrap();
-        self.wait("the account to miss its token", || async {
-            let status = self.accounts().get("default").await.unwrap().status.unwrap_or_default();
-            match condition(&status.conditions, "Authenticated") {
-                Some(found) if found.reason == "SecretNotFound" => Ok(()),
-                _ => Err(format!("{status:?}")),
-            }
-        })
-        .await;
-    }
-
-    /// A channel with this spec.
-    pub async fn channel(&self, name: &str, spec: Value) {
-        let channel = json!({
-            "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupChannel", "metadata": {"name": name}, "spec": spec,
-        });
-        let (channels, params) = (self.channels(), PostParams::default());
-        let channel = serde_json::from_value(channel).unwrap();
-        patiently("a channel", || made(channels.create(&params, &channel))).await;
-    }
-
-    /// A telegram channel with a Secret of its own.
-    pub async fn bot(&self, name: &str, token: &str) {
-        let secret = format!("{name}-bot");
-        self.secret(&secret, json!({"telegram_token": token})).await;
-        let spec = json!({"transport": "telegram", "credentialsSecretRef": {"name": secret}});
-        self.channel(name, spec).await;
-    }
-
-    /// Sets an annotation of ours on a channel.
-    pub async fn annotate(&self, name: &str, annotation: &str, value: &str) {
-        let patch = json!({"metadata": {"annotations": {format!("wazzup24.com/{annotation}"): value}}});
-        let (channels, params, patch) = (self.channels(), PatchParams::default(), Patch::Merge(patch));
-        patiently("an annotation", || channels.patch(name, &params, &patch)).await;
-    }
-
     /// The status of a channel; empty while there is none.
     pub async fn status(&self, name: &str) -> WazzupChannelStatus {
         let channels = self.channels();
@@ -467,7 +437,8 @@ impl Life {
 
     /// Asks for a channel's deletion.
     pub async fn delete(&self, name: &str) {
-        self.channels().delete(name, &DeleteParams::default()).await.unwrap();
+        let (channels, params) = (self.channels(), DeleteParams::default());
+        patiently("a deletion", || gone(channels.delete(name, &params))).await;
     }
 
     /// Waits until a channel's object is gone.
@@ -482,10 +453,12 @@ impl Life {
         .await;
     }
 
-    /// The account's channels at the service that were not deleted.
+    /// The account's channels at the service that were not deleted, those aside that people made by hand before.
     pub fn remote(&self) -> Vec<Channel> {
-        self.simulator
-            .with(|world, _| world.channels_of(ACCOUNT).into_iter().cloned().collect())
+        self.simulator.with(|world, _| {
+            let all = world.channels_of(ACCOUNT).into_iter();
+            all.filter(|channel| !self.cabinet.has(&channel.id)).cloned().collect()
+        })
     }
 
     /// A person scans the QR that the messenger shows now for a channel, if it shows one.
@@ -494,23 +467,5 @@ impl Life {
             let code = world.channel(id).and_then(|channel| channel.qr()).map(str::to_owned);
             code.is_some_and(|code| world.scan(&code, phone, now).is_ok())
         })
-    }
-}
-
-/// An administrator's call, again while it fails: a machine with hundreds of lives lets some of them wait too long.
-async fn patiently<T, E: std::fmt::Display, F: Future<Output = Result<T, E>>>(what: &str, call: impl Fn() -> F) -> T {
-    eventually(what, PATIENCE, || {
-        let call = call();
-        async move { call.await.map_err(|error| error.to_string()) }
-    })
-    .await
-}
-
-/// Something that an earlier try has made is there.
-async fn made<T>(create: impl Future<Output = Result<T, kube::Error>>) -> Result<(), kube::Error> {
-    match create.await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
-        Err(error) => Err(error),
     }
 }

@@ -48,9 +48,6 @@ impl Replica {
 
     /// Starts the program; one that runs is killed first.
     pub fn start(&self, mut command: Command) {
-        if let Some(ended) = self.ended() {
-            self.0.lock().unwrap().1.push(ended);
-        }
         self.kill();
         let started = command.spawn().unwrap();
         tell_reaper('+', started.id());
@@ -78,8 +75,11 @@ impl Replica {
         before.into_iter().chain(self.ended()).collect()
     }
 
-    /// Kills it as a machine's failure would.
+    /// Kills it as a machine's failure would. One that had ended by itself before has done so.
     pub fn kill(&self) {
+        if let Some(ended) = self.ended() {
+            self.0.lock().unwrap().1.push(ended);
+        }
         let child = self.with(Option::take);
         if let Some(mut child) = child {
             let _ = child.kill();

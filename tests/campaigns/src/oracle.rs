@@ -71,9 +71,14 @@ pub async fn assert_quiet(life: &Life) {
 pub async fn assert_still(life: &Life) {
     let begun = Instant::now();
     loop {
-        let before = life.wire.messages().len();
+        life.tend();
+        let (before, starts) = (life.wire.messages().len(), life.starts());
         tokio::time::sleep(STILL).await;
-        let judged = record::no_writes(&life.wire.messages()[before..]);
+        let mut judged = record::no_writes(&life.wire.messages()[before..]);
+        // Who is dead writes nothing either.
+        if !life.all_live() || life.starts() != starts {
+            judged = Err("an operator has ended meanwhile".to_owned());
+        }
         if judged.is_ok() {
             return;
         }
@@ -98,6 +103,9 @@ pub async fn assert_status_is_true(life: &Life) {
 /// I10: no panic, no defect, and no end but those that were brought about; no account was asked faster than its limit.
 pub fn assert_sound(life: &Life) {
     hold(life, rest::log_is_sound(&life.log_text()));
+    for replica in life.wire.replicas() {
+        hold(life, rest::ends_are_in_order(&replica.ends(), life.elects()));
+    }
     hold(life, record::pace_is_kept(&life.wire.messages()));
 }
 

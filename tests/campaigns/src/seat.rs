@@ -18,7 +18,7 @@ pub(crate) struct Seat {
 
 /// A free port below those that the system gives to outgoing connections: one of them could take it while the operator
 /// is down between two starts.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(97);
     loop {

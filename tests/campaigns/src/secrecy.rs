@@ -277,8 +277,8 @@ async fn list(client: &Client, namespace: &str, kind: &GroupVersionKind) -> Vec<
             Ok(found) => break found.items,
             // A story may have uninstalled our kinds.
             Err(kube::Error::Api(status)) if status.code == 404 => break Vec::new(),
-            // The API server asks to wait: its cache of a kind that has just been installed is not ready yet.
-            Err(kube::Error::Api(status)) if status.code == 429 && Instant::now() < deadline => {
+            // It may be slow, and asks to wait while its cache of a kind that has just been installed is not ready yet.
+            Err(_) if Instant::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
             Err(error) => panic!("{}: {error}", kind.kind),

@@ -124,6 +124,8 @@ async fn struck(ground: &Ground, flow: Flow, rules: Vec<Rule>, still: bool) -> u
         wire.rules_in_turn(rules);
     };
     flow::play(&life, flow, arm).await;
+    // A flow may end with what the dead one did last.
+    life.looked_at_again().await;
     oracle::assert_intent_before_create(&life, if flow == Flow::Start { 2 } else { 1 });
     if flow::judged_by_rest(flow) {
         oracle::assert_deleted_only(&life, &[]);

@@ -1,7 +1,10 @@
 //! C3k: the API server answers wrongly, late, half or not at all, at every Kubernetes call of the flows. The flow ends where
 //! it should, no call is held for long, nothing is hammered, and no second channel is made.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use futures::{StreamExt, stream};
 
@@ -196,11 +199,22 @@ pub async fn sites(ground: &Ground, flows: &[Flow]) -> Vec<Site> {
 async fn run(ground: Ground, site: Site, harm: Harm, fault: Fault) -> Outcome {
     let life = Life::begin(&ground, "api", setting(site.flow)).await;
     let wire = life.wire.clone();
+    let of_events = matches!(&fault, Fault::Watch(WatchFault::Tear | WatchFault::Hang));
     let rule = Rule::once(Side::Kubernetes, &site.label, fault)
         .nth(site.nth)
         .times(harm.times);
-    flow::play(&life, site.flow, || wire.rule(rule)).await;
-    let struck = life.wire.struck();
+    let before = AtomicUsize::new(0);
+    let arm = || {
+        before.store(wire.struck(), Ordering::Relaxed);
+        wire.rule(rule);
+    };
+    flow::play(&life, site.flow, arm).await;
+    // A flow may begin with a fault of its own.
+    let mut struck = life.wire.struck() - before.load(Ordering::Relaxed);
+    // What harms the events of a watch has harmed nothing where there was none.
+    if of_events {
+        struck = life.wire.events_harmed();
+    }
     life.wire.calm();
     oracle::assert_calls_end(&life);
     oracle::assert_nothing_hammered(&life);

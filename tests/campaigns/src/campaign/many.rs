@@ -43,6 +43,7 @@ async fn run(ground: &Ground, mut chance: Chance, size: usize) -> Outcome {
         "at the service, and nobody's, of account {ACCOUNT}: {told:?}\n{}",
         life.log_text()
     );
+    assert_eq!(crowd.swapped(&life).await, Vec::<String>::new(), "{}", life.log_text());
     crowd.assert_deleted_only_what_left(&life);
     oracle::assert_intent_before_create(&life, size);
     oracle::assert_status_is_true(&life).await;

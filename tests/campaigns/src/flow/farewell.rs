@@ -4,7 +4,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use super::{NAME, bot, gone, ids, trouble};
-use crate::{Life, oracle};
+use crate::{Life, oracle, patience::patiently};
 
 /// Nothing can be deleted without a token; a person lets the object go, and the channel stays.
 pub(super) async fn abandon(life: &Life, arm: impl FnOnce()) {
@@ -26,12 +26,10 @@ pub(super) async fn while_suspended(life: &Life, arm: impl FnOnce()) {
     arm();
     life.wire.watches_opened_again().await;
     let suspend = json!({"spec": {"suspend": true}});
-    life.accounts()
-        .patch("default", &PatchParams::default(), &Patch::Merge(suspend))
-        .await
-        .unwrap();
+    let (accounts, params, suspend) = (life.accounts(), PatchParams::default(), Patch::Merge(suspend));
+    patiently("a patch", || accounts.patch("default", &params, &suspend)).await;
     life.wait("the account to stand still", || async {
-        let account = life.accounts().get("default").await.unwrap();
+        let account = patiently("an account", || accounts.get("default")).await;
         let seen = account.status.as_ref().and_then(|status| status.observed_generation);
         if seen.is_some() && seen == account.metadata.generation {
             Ok(())

@@ -45,12 +45,10 @@ pub(super) async fn start(life: &Life, arm: impl FnOnce()) {
     assert!(made.is_empty(), "a start writes nothing at the service: {made:?}");
 }
 
-/// Waits until the lease was renewed once.
+/// Waits until the process that runs now has renewed the lease.
 pub(super) async fn renewed(life: &Life) {
     life.wait("the lease to be renewed", || async {
-        let messages = life.wire.messages();
-        let renewals = messages.iter().filter(|message| message.label == "PUT leases").count();
-        if renewals > 0 {
+        if life.wire.newest_did("PUT leases") {
             Ok(())
         } else {
             Err("not yet".to_owned())

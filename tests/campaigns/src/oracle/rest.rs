@@ -1,9 +1,12 @@
 //! Verdicts on what is left: objects, channels at the service, the log.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, os::unix::process::ExitStatusExt, process::ExitStatus};
 
 use kube::ResourceExt;
 use wazzup_operator::api::{WazzupChannel, condition, names};
+
+/// `SIGTERM`: one that was asked to end before it could listen for that.
+const TERMINATED: i32 = 15;
 
 /// Each object holds one channel of `remote`, each of those is held, and no create is open.
 pub(super) fn one_channel_each(objects: &[WazzupChannel], remote: &[String]) -> Result<(), String> {
@@ -46,6 +49,16 @@ pub(super) fn status_is_true(objects: &[WazzupChannel], active: impl Fn(&str) ->
         }
     }
     Ok(())
+}
+
+/// A process ends by itself only when it was asked to, or because it does not lead any more.
+pub(super) fn ends_are_in_order(ends: &[ExitStatus], elects: bool) -> Result<(), String> {
+    let asked = |end: &ExitStatus| end.success() || end.signal() == Some(TERMINATED);
+    let lost = |end: &ExitStatus| elects && end.code() == Some(1);
+    match ends.iter().find(|end| !asked(end) && !lost(end)) {
+        Some(end) => Err(format!("an operator ended by itself: {end}")),
+        None => Ok(()),
+    }
 }
 
 /// No line of a log tells of a panic or a defect.

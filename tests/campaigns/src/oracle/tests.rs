@@ -319,3 +319,15 @@ fn a_line_about_a_defect_is_seen() {
         assert!(rest::log_is_sound(&format!("INFO ready\n{bad}\n")).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn who_ends_without_being_asked_is_found_unless_a_lease_may_be_lost() {
+    let end = |wait: i32| <std::process::ExitStatus as std::os::unix::process::ExitStatusExt>::from_raw(wait);
+    let (ended, failed, terminated, aborted) = (end(0), end(1 << 8), end(15), end(6));
+    let judged = |ends: &[std::process::ExitStatus], elects| rest::ends_are_in_order(ends, elects).is_ok();
+    assert!(judged(&[ended, terminated], false));
+    assert!(!judged(&[ended, failed], false) && judged(&[failed], true));
+    for elects in [false, true] {
+        assert!(!judged(&[aborted], elects) && !judged(&[end(101 << 8)], elects));
+    }
+}

@@ -17,6 +17,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::task::AbortHandle;
+
 pub use fault::{Fault, Moment, Reply, Rule, Shelf, Which};
 pub use watch::WatchFault;
 
@@ -127,6 +129,8 @@ pub struct Wire {
     flying: Arc<Mutex<Vec<usize>>>,
     /// How many events of watches were harmed.
     tally: watch::Tally,
+    /// What listens.
+    open: Arc<Mutex<Vec<AbortHandle>>>,
 }
 
 /// A write on its way, until it is dropped.
@@ -145,6 +149,13 @@ impl Drop for Flight {
 }
 
 impl Wire {
+    /// Nobody is let in any more: a proxy ends with its life, or thousands of them would hold as many ports.
+    pub fn close(&self) {
+        for listening in self.open.lock().unwrap().drain(..) {
+            listening.abort();
+        }
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut Ledger) -> T) -> T {
         act(&mut self.ledger.lock().unwrap())
     }
@@ -207,6 +218,19 @@ impl Wire {
     /// How often rules have struck.
     pub fn struck(&self) -> usize {
         self.with(|ledger| ledger.messages.iter().filter(|message| message.fault.is_some()).count())
+    }
+
+    /// Whether the newest process of each replica was answered such a call well.
+    pub fn newest_did(&self, label: &str) -> bool {
+        self.with(|ledger| {
+            let did = |(replica, run): (&usize, &usize)| {
+                ledger.messages.iter().any(|message| {
+                    let its = message.replica == Some(*replica) && message.run == *run;
+                    its && message.label == label && message.status.is_some_and(|status| status < 300)
+                })
+            };
+            ledger.runs.iter().all(did)
+        })
     }
 
     /// How many events of watches were really lost, late, repeated, out of order or broken off.

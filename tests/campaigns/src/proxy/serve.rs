@@ -34,13 +34,18 @@ impl std::error::Error for Closed {}
 /// Longer than an answer takes to be read by a process on the same machine.
 const READ: Duration = Duration::from_millis(20);
 
-/// Listens on a loopback port until the runtime ends; returns the URL.
+/// Longer than a machine that is short of something needs to have more of it.
+const SHORT: Duration = Duration::from_millis(50);
+
+/// Listens on a loopback port until the wire is closed; returns the URL.
 pub(super) async fn serve(wire: Wire, behind: Behind) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
+    let open = wire.open.clone();
+    let listening = tokio::spawn(async move {
         loop {
             let Ok((stream, peer)) = listener.accept().await else {
+                tokio::time::sleep(SHORT).await;
                 continue;
             };
             let _ = stream.set_nodelay(true);
@@ -55,6 +60,7 @@ pub(super) async fn serve(wire: Wire, behind: Behind) -> String {
             });
         }
     });
+    open.lock().unwrap().push(listening.abort_handle());
     format!("http://{address}")
 }
 
