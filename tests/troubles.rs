@@ -1,4 +1,4 @@
-//! Bad input and bad weather: each ends in the condition that the design names, and heals by itself.
+//! Bad input and bad weather: each ends in its own condition, and heals by itself.
 
 #![allow(
     clippy::unwrap_used,
