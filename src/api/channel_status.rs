@@ -119,7 +119,7 @@ pub struct Attempts {
     /// Whether a pairing code was given for the present login.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pairing_given: bool,
-    /// When a login link was last asked for.
+    /// When a login link was last put where a person reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_at: Option<MicroTime>,
     /// What the service refused last.

@@ -204,7 +204,7 @@ async fn write_again(context: &Context, object: &WazzupChannel, note: &Note) -> 
             }
             Err(error) if error.is_conflict() && !leads => return Err(error.into()),
             Err(error) => {
-                tracing::warn!(%error, "a note that follows a change at Wazzup could not be written; it is tried again");
+                tracing::warn!(namespace = object.namespace(), channel = object.name_any(), %error, "a note that follows a change at Wazzup could not be written; it is tried again");
                 // It changed, or another object has its name now.
                 if error.is_conflict() || error.is_refused() {
                     match status::fetch(context, &object).await {

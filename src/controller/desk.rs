@@ -300,7 +300,7 @@ impl Desk {
         let pause = pause_after(last.failures);
         let fresh = not_before.is_none_or(|wanted| last.started >= wanted);
         let resting = last.result.is_err() && last.started.elapsed() < pause;
-        // Even a failure that is fresh enough is an answer: asking again at once would hammer.
+        // A failure is an answer until its pause is over: asking again at once would hammer.
         (fresh && last.result.is_ok() || resting).then_some(last)
     }
 
@@ -315,7 +315,7 @@ impl Desk {
         self.metrics.limited(lane_word(lane), since.elapsed());
     }
 
-    /// The same, with an end to its patience.
+    /// As [`Self::pass`], with an end to its patience.
     pub(super) async fn pass_within(&self, lane: Lane, patience: Duration) -> Result<(), Fault> {
         let since = clock::instant();
         let passed = aside(self.gate.pass_within(lane, patience)).await;

@@ -124,7 +124,7 @@ pub enum Progress {
     Reinitializing,
     /// A pause before the next try.
     BackingOff,
-    /// The account is not usable.
+    /// There is no account of that name.
     AccountNotFound,
     /// The account does not grant this namespace.
     AccountNotAllowed,

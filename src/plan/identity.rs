@@ -18,9 +18,9 @@ pub struct IdentitySeen {
     pub claimed: Option<RemoteAccountId>,
     /// Hash of what the token stems from.
     pub token: String,
-    /// Ids that the account is known to have held, and how many of them the list shows.
+    /// How many ids the account is known to have held.
     pub known: usize,
-    /// See `known`.
+    /// How many of them the list shows.
     pub listed: usize,
     /// Whether every item of the list could be read.
     pub complete: bool,

@@ -32,7 +32,7 @@ pub struct Memory {
     pub pairing_asked_for: Option<Timestamp>,
     /// Whether a pairing code was given for the present request.
     pub pairing_given: bool,
-    /// When an iframe link was last asked for.
+    /// When a login link was last put where a person reads it.
     pub link_at: Option<Timestamp>,
     /// The authorization link: a create tells it, and not every later list repeats it.
     pub url: Option<String>,
@@ -44,7 +44,7 @@ pub struct Memory {
     pub qr_closed_at: Option<Timestamp>,
     /// A create without a clear answer.
     pub repeated: Option<super::Repeated>,
-    /// Newcomers that may have come from the first one, each told once.
+    /// Newcomers that may have come from that create, each told once.
     pub twins: Vec<ChannelId>,
     /// Requests done.
     pub handled: Requests,

@@ -57,7 +57,7 @@ pub struct Object {
     pub finalizer: bool,
     /// Whether the namespace is going too, so that no Secret can be made in it.
     pub namespace_terminating: bool,
-    /// Whether our own CRD is going: then the operator is being uninstalled.
+    /// What is known of our own CRD: while it is going, the operator is being uninstalled.
     pub kind: Kind,
     /// `wazzup24.com/abandon: "true"`.
     pub abandon: bool,
@@ -187,7 +187,7 @@ pub enum ReadyWhen {
 /// The account as a channel sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Account {
-    /// Not looked at yet since the start; it will wake the channel.
+    /// Not known to be usable yet; it will wake the channel.
     Pending,
     /// It cannot be used, and why.
     Trouble(AccountTrouble, String),

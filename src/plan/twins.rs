@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use super::{Intent, Look, Plan, Remote, Seen, create::remaining};
 use crate::model::{ChannelId, RemoteChannel};
 
-/// How long after that newcomers are suspected.
+/// For how long after an unclear create newcomers are suspected.
 const SUSPICION: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
-/// How many channels are known to be none.
+/// How many ids [`Repeated::known`] holds.
 pub(super) const KNOWN: usize = 320;
 /// How many twins are kept.
 const KEPT: usize = 50;
@@ -50,7 +50,7 @@ pub fn watches(repeated: Option<&Repeated>, now: Timestamp) -> bool {
     repeated.is_some_and(|repeated| !remaining(repeated.at, SUSPICION, now).is_zero())
 }
 
-/// Whether that is remembered of this intent already, with these channels.
+/// Whether an unclear create of this intent is remembered already, with these channels.
 pub(super) fn told(seen: &Seen, intent: &Intent, channels: &[&RemoteChannel]) -> bool {
     let kept = seen.memory.repeated.as_ref().filter(|kept| kept.at >= intent.at);
     kept.is_some_and(|kept| kept.known == repeated(seen, intent, channels).known)

@@ -1,4 +1,4 @@
-//! C6s, the stories of two replicas: partitions, a lease that is edited, orderly ends, and events that reach the replica that does not lead.
+//! C6s, the stories of two replicas: partitions, a lease that is edited, orderly ends.
 
 use std::time::Duration;
 
