@@ -14,6 +14,7 @@ mod stage;
 use std::time::Duration;
 
 use control_plane::eventually;
+use kube::ResourceExt;
 use serde_json::{Value, json};
 use stage::{ACCOUNT, PATIENCE, Setting, Stage, TOKEN};
 use wazzup_operator::api::names;
@@ -227,6 +228,30 @@ async fn an_event_that_comes_thrice_or_late_or_out_of_order_changes_nothing_that
         "a late QR does not come back"
     );
     assert_eq!(stage.remote().len(), 1);
+}
+
+#[tokio::test]
+async fn a_qr_that_is_delivered_once_more_costs_no_pairing_code() {
+    let stage = Stage::set("again", Setting::default()).await;
+    let spec = json!({"transport": "whatsapp", "pairing": {"phone": "79990001122"}});
+    stage.channel("wa", spec).await;
+    let shown = eventually("a pairing code", PATIENCE, || async {
+        let found = stage.config_maps().get_opt("wa-qr").await.unwrap();
+        let coded = found.filter(|map| map.data.iter().any(|data| data.contains_key("pairing-code")));
+        coded.ok_or_else(String::new)
+    })
+    .await;
+    let at: jiff::Timestamp = shown.annotations()[names::QR_EVENT_AT].parse().unwrap();
+    let (id, ours) = (id_of(&stage, "wa").await, url(&stage, "default").await);
+    let held = shown.data.unwrap();
+    // Its first delivery was stored, and the answer to that was lost.
+    assert_eq!(post(&ours, &qr_event(&id, &held["qr"], at.as_second())).await, 200);
+    let now = stage.config_maps().get("wa-qr").await.unwrap().data.unwrap();
+    assert_eq!(now, held);
+    assert_eq!(post(&ours, &qr_event(&id, "another-code", at.as_second())).await, 200);
+    let now = stage.config_maps().get("wa-qr").await.unwrap().data.unwrap();
+    assert_eq!(now["qr"], "another-code");
+    assert!(!now.contains_key("pairing-code"), "it dies with its QR");
 }
 
 #[tokio::test]

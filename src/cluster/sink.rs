@@ -159,6 +159,11 @@ async fn publish_once(
     found: Option<ObjectMeta>,
     content: &Content,
 ) -> Result<Written, ClusterError> {
+    if let Some(code) = delivered_again(channel, found.as_ref(), content)
+        && holds(client, place, code).await?
+    {
+        return Ok(Written::Done);
+    }
     if place.secret {
         let sinks = api::<Secret>(client, &place.namespace);
         write(&sinks, channel, place, found, content, |metadata, data| Secret {
@@ -189,6 +194,39 @@ async fn publish_once(
         })
         .await
     }
+}
+
+/// The code of a QR that may be there already, with a pairing code that writing it anew would cost: it is of the same second.
+fn delivered_again<'a>(
+    channel: &WazzupChannel,
+    found: Option<&ObjectMeta>,
+    content: &'a Content,
+) -> Option<&'a Sensitive<String>> {
+    match (content, view(found?, &channel.name_any())) {
+        (
+            Content::Qr { code, at, .. },
+            Sink::Shown {
+                qr_at: Some(shown),
+                pairing_code: true,
+                ..
+            },
+        ) if *at == shown => Some(code),
+        _ => None,
+    }
+}
+
+/// Whether a sink holds this QR.
+async fn holds(client: &kube::Client, place: &Place, code: &Sensitive<String>) -> Result<bool, ClusterError> {
+    let code = code.reveal();
+    Ok(if place.secret {
+        let found = within(api::<Secret>(client, &place.namespace).get_opt(&place.name)).await?;
+        let data = found.and_then(|sink| sink.data).unwrap_or_default();
+        data.get("qr").is_some_and(|held| held.0 == code.as_bytes())
+    } else {
+        let found = within(api::<ConfigMap>(client, &place.namespace).get_opt(&place.name)).await?;
+        let data = found.and_then(|sink| sink.data).unwrap_or_default();
+        data.get("qr") == Some(code)
+    })
 }
 
 async fn write<K>(
