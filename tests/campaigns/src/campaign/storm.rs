@@ -9,6 +9,7 @@ use std::{
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use wazzup_operator::api::names;
+use wazzup_simulator::world::Channel;
 
 use super::Scale;
 use crate::{
@@ -183,15 +184,10 @@ async fn storm(ground: &Ground, mut chance: Chance, lasts: Duration) -> Outcome 
     for replica in life.wire.replicas() {
         replica.resume();
     }
-    let besides: Vec<String> = crowd
-        .settle(&life, PATIENCE)
-        .await
-        .into_iter()
-        .map(|one| one.id)
-        .collect();
+    let besides = crowd.settle(&life, PATIENCE).await;
     assert_eq!(crowd.swapped(&life).await, Vec::<String>::new(), "{}", life.log_text());
     crowd.assert_deleted_only_what_left(&life);
-    told(&life, &besides).await;
+    told(&life, &crowd, &besides).await;
     oracle::assert_intent_before_create(&life, size);
     oracle::assert_status_is_true(&life).await;
     oracle::assert_sound(&life);
@@ -205,7 +201,7 @@ async fn storm(ground: &Ground, mut chance: Chance, lasts: Duration) -> Outcome 
 }
 
 /// What nobody holds came from creates that arrived twice, one from each, and the account lists it for people.
-async fn told(life: &Life, besides: &[String]) {
+async fn told(life: &Life, crowd: &Crowd, besides: &[Channel]) {
     if besides.is_empty() {
         return;
     }
@@ -217,12 +213,16 @@ async fn told(life: &Life, besides: &[String]) {
     let doubled = doubled.count();
     assert!(
         besides.len() <= doubled,
-        "{doubled} creates arrived twice, and nobody holds {besides:?}"
+        "{doubled} creates arrived twice, people chose {} times, and nobody holds {:?}\n{}",
+        crowd.choices(),
+        besides.iter().map(|one| crowd.describe(one)).collect::<Vec<_>>(),
+        life.log_text()
     );
+    let besides: Vec<&String> = besides.iter().map(|one| &one.id).collect();
     life.wait("what nobody holds to be told", || async {
         let status = life.accounts().get("default").await.unwrap().status.unwrap_or_default();
         let listed: Vec<String> = status.unmanaged_channels.into_iter().map(|one| one.id).collect();
-        if besides.iter().all(|id| listed.contains(id)) {
+        if besides.iter().all(|id| listed.contains(*id)) {
             Ok(())
         } else {
             Err(format!("besides {besides:?}, told {listed:?}"))
