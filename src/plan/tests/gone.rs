@@ -153,9 +153,14 @@ fn a_lost_channel_that_turns_up_beside_the_new_one_is_told() {
     looked(&mut beside).claimed = (0..400).map(|number| id(&format!("c{number}"))).collect();
     next.memory.repeated = planned(&beside).memory.repeated;
     assert_eq!(planned(&next).memory.twins, [id("lost")], "what is free is known first");
-    looked(&mut beside).unclaimed = (0..301)
-        .map(|number| remote(&format!("n{number}"), Transport::Telegram, "active", None))
-        .collect();
+    let free = |count: usize| {
+        let names = (0..count).map(|number| format!("n{number}"));
+        let free = names.map(|name| remote(&name, Transport::Telegram, "active", None));
+        free.collect::<Vec<_>>()
+    };
+    looked(&mut beside).unclaimed = free(300);
+    assert!(planned(&beside).memory.repeated.is_some());
+    looked(&mut beside).unclaimed = free(301);
     assert_eq!(planned(&beside).memory.repeated, None, "nobody could tell which is new");
     seen.object.requests.recreate = Some("now".into());
     assert_eq!(

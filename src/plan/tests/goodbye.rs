@@ -7,7 +7,7 @@ use super::super::{
     Supply, Wake, Webhooks,
 };
 use super::stage::{
-    at, fresh, gist, id, known, looked, planned, remote, takes_answer_away, unclear, wished, words, written,
+    after, at, fresh, gist, id, known, looked, planned, remote, takes_answer_away, unclear, wished, words, written,
 };
 use crate::model::{Fault, Transport};
 
@@ -222,6 +222,20 @@ fn nothing_else_goes_where_the_channel_that_a_person_named_is_not_shown() {
     assert!(words(&plan).starts_with("'b' is no unclaimed telegram channel"));
     seen.object.requests.resolve_create = Some("a".into());
     assert_eq!(gist(&planned(&seen)), "record a, Deleting");
+}
+
+#[test]
+fn while_other_creates_may_have_made_it_an_object_that_goes_asks_nobody() {
+    let mut seen = deleting(unclear(Transport::Telegram, 5));
+    looked(&mut seen).unclaimed = vec![remote("x", Transport::Telegram, "init", None)];
+    looked(&mut seen).other_intents = vec![vec![id("old")]];
+    let plan = planned(&seen);
+    assert_eq!(
+        (gist(&plan).as_str(), plan.wake),
+        ("Deleting", Wake::LookAfter(Duration::from_secs(10)))
+    );
+    let late = after(seen, Duration::from_secs(200));
+    assert_eq!(gist(&planned(&late)), "ChooseChannel");
 }
 
 #[test]

@@ -37,11 +37,13 @@ fn while_other_creates_may_have_made_it_nobody_is_asked() {
     let mut seen = unclear(Transport::Telegram, 5);
     looked(&mut seen).unclaimed = vec![remote("x", Transport::Telegram, "init", None)];
     looked(&mut seen).other_intents = vec![vec![id("old")]];
+    seen.memory.missing_since = Some(at(-10));
     let plan = planned(&seen);
     assert_eq!(
         (gist(&plan).as_str(), plan.wake),
         ("Creating", Wake::LookAfter(Duration::from_secs(10)))
     );
+    assert_eq!(plan.memory.missing_since, None, "an absence is proven anew");
     let mut ended = written(seen.clone(), &plan);
     looked(&mut ended).other_intents.clear();
     assert_eq!(
