@@ -254,6 +254,15 @@ fn what_an_earlier_create_may_have_made_is_asked_about_before_the_object_goes() 
     let plan = planned(&seen);
     assert_eq!(gist(&plan), "ChooseChannel");
     assert!(words(&plan).contains("made") && !words(&plan).contains("stranger"));
+    let with_another = with(seen.clone(), |seen| {
+        let later = remote("c-later", Transport::Whatsapp, "init", Some("qr"));
+        looked(seen).unclaimed.push(later);
+    });
+    let told = planned(&with_another);
+    assert!(
+        words(&told).contains("one of these channels: c-later, made;"),
+        "what the newer create may have made is named beside it, once"
+    );
     let late = with(seen.clone(), |seen| {
         seen.memory.repeated.as_mut().unwrap().at = at(-50_000);
     });
