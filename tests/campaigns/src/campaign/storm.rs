@@ -206,9 +206,10 @@ async fn told(life: &Life, crowd: &Crowd, besides: &[Channel]) {
         return;
     }
     let messages = life.wire.messages();
+    // The second one may be refused, as a code that serves once is: the operator hears of that one alone.
     let doubled = messages.iter().filter(|message| {
-        let made = message.truth.is_some_and(|truth| truth.status < 300);
-        made && message.label == "POST /v2/channels" && message.fault.as_deref() == Some("Replay")
+        let taken = message.truth.is_some();
+        taken && message.label == "POST /v2/channels" && message.fault.as_deref() == Some("Replay")
     });
     let doubled = doubled.count();
     assert!(
