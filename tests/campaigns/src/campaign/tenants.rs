@@ -18,8 +18,8 @@ use crate::{Cell, Ground, Life, Outcome, Setting, oracle};
 const HOSTILE: (&str, &str) = ("87654321", "canary-hostile-token");
 /// A picked-up newcomer's first call: 2 s is the promise on a quiet machine; a loaded one is given more.
 const PICKED_UP: Duration = Duration::from_secs(30);
-/// What the operator may take at most.
-const MEMORY_KB: u64 = 160 * 1024;
+/// What the operator may take at most: the limit of `deploy/deployment.yaml`.
+const MEMORY_KB: u64 = 128 * 1024;
 /// Series on the page of metrics, whatever tenants name their things.
 const SERIES: usize = 700;
 /// How many requests are under way at once.
