@@ -53,6 +53,8 @@ pub enum Bug {
     NoBaseline,
     /// An intent forgets what other objects had at the time.
     ClaimedForgotten,
+    /// Of what other objects had at the time an intent remembers what its list shows.
+    ClaimedAsListed,
     /// An object with an open intent is released at once.
     ReleasedUnsearched,
     /// A deletion without a clear answer counts as done.
@@ -79,7 +81,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every defect.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::NoIntent,
         Self::UnconditionalIntent,
         Self::CallBeforeMemory,
@@ -99,6 +101,7 @@ impl Bug {
         Self::UnclearIsNotSent,
         Self::NoBaseline,
         Self::ClaimedForgotten,
+        Self::ClaimedAsListed,
         Self::ReleasedUnsearched,
         Self::UnclearDeleteIsDone,
         Self::LossAtFirstLook,

@@ -54,7 +54,13 @@ impl World {
                 return Err(format!("{call:?} is no part of the model"));
             }
         };
-        if state.channels[of].shown == Shown::Absent {
+        let absent = state.channels[of].shown == Shown::Absent;
+        // What a clear answer says is deleted, or was gone before, no list of before shows any more.
+        let clear = absent || sending == Sending::Arrives;
+        if let (Call::Delete { .. }, true, Some(kept)) = (call, clear, &mut state.replicas[replica].desk) {
+            kept[of] = Shown::Absent;
+        }
+        if absent {
             return self.settle(state, replica, object, Reply::Missing);
         }
         // A password that has served may be sent again where an old list asks for it: it is the right one.

@@ -112,19 +112,12 @@ impl World {
         let facts = self.pool.facts(copy.value);
         let held = self.held(state, replica, own, object);
         let sight = if self.looks(state, replica, object) {
-            let list = listed(state, replica, listing);
+            let list = listed(state, replica, listing, own);
             if listing != Listing::Kept {
                 state.replicas[replica].desk = list;
                 state.replicas[replica].due = [false; OBJECTS];
             }
             match list {
-                // What a service does not show for a moment it does not know by id either.
-                Some(_) if listing == Listing::Empty && own.is_some() => {
-                    let own = own.unwrap_or(0);
-                    let mut list = state.list();
-                    list[own] = Shown::Absent;
-                    self.sight(state, replica, object, list, listing, own.into(), memory, facts)
-                }
                 Some(list) => self.sight(state, replica, object, list, listing, own, memory, facts),
                 None => Sight::Hidden,
             }
@@ -206,6 +199,7 @@ impl World {
         let claims = &state.replicas[replica].claims;
         let by_id = match own {
             Some(_) if listing == Listing::NoLookById => ById::Hidden,
+            // What a service does not show for a moment it does not know by id either.
             Some(_) if listing == Listing::Empty => ById::Told(Shown::Absent),
             Some(own) if list[own] == Shown::Absent => ById::Told(state.channels[own].shown),
             Some(_) | None => ById::NotAsked,
@@ -222,7 +216,8 @@ impl World {
             0
         };
         let claimed = if own.is_none() || memory.missing {
-            let others = (0..CHANNELS).filter(|channel| !nobodys(channel));
+            let known = |channel: &usize| self.bug != Bug::ClaimedAsListed || list[*channel] != Shown::Absent;
+            let others = (0..CHANNELS).filter(|channel| !nobodys(channel) && known(channel));
             others.fold(0, |mask, channel| mask | bit(channel))
         } else {
             0

@@ -130,6 +130,31 @@ fn side_by_side(bounds: Bounds) -> Vec<([&'static str; 2], Budget)> {
             ],
             Budget { aborts: 1, ..once },
         ),
+        (
+            ["two bots, and a list is old", "two QR channels, and a list is old"],
+            Budget { lags: 1, ..once },
+        ),
+        (
+            ["two bots, and a list is empty", "two QR channels, and a list is empty"],
+            Budget { lies: 1, ..once },
+        ),
+        (
+            ["two bots, and a list fails", "two QR channels, and a list fails"],
+            Budget { fails: 1, ..once },
+        ),
+        // A list that the account keeps is no fault: it may be old whatever else goes wrong.
+        (
+            [
+                "two bots, and an answer is lost beside an old list",
+                "two QR channels, and an answer is lost beside an old list",
+            ],
+            Budget {
+                ticks: 2 + more,
+                answers: 1,
+                lags: 1,
+                ..once
+            },
+        ),
         // Two replicas with a view each are many more states.
         (
             ["two bots, and a lease is lost", "two QR channels, and a lease is lost"],
@@ -173,16 +198,13 @@ pub fn scenarios(bounds: Bounds) -> Vec<Named> {
     let mut add = |name, scenario| all.push(Named { name, scenario });
     let long = bounds == Bounds::Long;
     let faults = Budget {
-        ticks: 4,
         mishaps: 2 + more,
-        lags: more,
         fails: more,
         ..FAULTS
     };
     let people = Budget {
         ticks: 3,
         mishaps: 1 + more,
-        lags: more,
         lies: more,
         fails: more,
         losses: more,
@@ -356,6 +378,22 @@ pub fn scenarios(bounds: Bounds) -> Vec<Named> {
         };
         add(name, beside);
     }
+    // A list may be older than what another object has got since, and leaves.
+    let got = Budget {
+        mishaps: 1,
+        answers: 1,
+        lags: 1,
+        leaves: 1,
+        ..CALM
+    };
+    add(
+        "a bot is created while another object gets its own and leaves it",
+        two(Transport::Telegram, got),
+    );
+    add(
+        "a QR channel is created while another object gets its own and leaves it",
+        two(Transport::Whatsapp, got),
+    );
     // What a first create makes between a question and the answer `create` is older than the second create: the object is deleted
     // while that one is unclear, too.
     let let_go = Budget {

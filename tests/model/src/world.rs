@@ -436,14 +436,19 @@ impl World {
     }
 }
 
-/// The list that a listing gives.
-pub(crate) fn listed(state: &State, replica: usize, listing: Listing) -> Option<List> {
-    match listing {
-        Listing::Kept => state.replicas[replica].desk,
-        Listing::New | Listing::NoLookById => Some(state.list()),
-        Listing::Lagging => Some(state.before),
-        Listing::Empty => Some([Shown::Absent; CHANNELS]),
-        Listing::Failed => None,
+/// The list that a listing gives to an object with that channel.
+pub(crate) fn listed(state: &State, replica: usize, listing: Listing, own: Option<usize>) -> Option<List> {
+    match (listing, own) {
+        (Listing::Kept, _) => state.replicas[replica].desk,
+        (Listing::New | Listing::NoLookById, _) => Some(state.list()),
+        (Listing::Lagging, _) => Some(state.before),
+        (Listing::Empty, Some(own)) => {
+            let mut list = state.list();
+            list[own] = Shown::Absent;
+            Some(list)
+        }
+        (Listing::Empty, None) => Some([Shown::Absent; CHANNELS]),
+        (Listing::Failed, _) => None,
     }
 }
 

@@ -124,6 +124,12 @@ const TABLE: &[(&str, Bug, &str, &str)] = &[
         "I3",
     ),
     (
+        "what another object has is remembered only where a list shows it, which may be old",
+        Bug::ClaimedAsListed,
+        "a bot is created while another object gets its own and leaves it",
+        "I3",
+    ),
+    (
         "an object goes before its unclear create was searched",
         Bug::ReleasedUnsearched,
         "a bot is created while people meddle",
