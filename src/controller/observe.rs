@@ -261,7 +261,15 @@ async fn look(
                 Some(id) if !listed.channels.contains_key(id) => by_id(desk, standing, id).await,
                 Some(_) | None => RemoteById::NotAsked,
             };
-            Remote::Looked(seen_from(context, channel, seen, wish, listed, by_id))
+            Remote::Looked(seen_from(
+                context,
+                channel,
+                seen,
+                wish,
+                snapshot.started.elapsed(),
+                listed,
+                by_id,
+            ))
         }
     }
 }
@@ -288,6 +296,7 @@ fn seen_from(
     channel: &WazzupChannel,
     seen: &Seen,
     wish: &Wish,
+    age: Duration,
     listed: &Listed,
     by_id: RemoteById,
 ) -> Look {
@@ -308,6 +317,7 @@ fn seen_from(
         Vec::new()
     };
     Look {
+        age,
         mine: seen.channel_id().and_then(|id| listed.channels.get(id)).cloned(),
         by_id,
         unclaimed,

@@ -7,7 +7,7 @@ use super::{
     Seen, SinkOrder, Stall, Verdict, Wake, Wish,
     create::{ask, choose, choose_again, remaining},
     memory::RefusedCall,
-    search::{Absence, Found, absence, found, grace_left, newcomers, rivals, settles},
+    search::{Absence, Found, absence, found, grace_left_at_list, listed_at, newcomers, rivals, settles},
     twins::{self, Repeated, watches},
     words,
 };
@@ -187,7 +187,7 @@ fn search(seen: &Seen, wish: &Wish) -> Plan {
     }
     match found(seen, wish, look, intent, &newcomers) {
         // Another may still come, and once the object is gone nobody would be told of it.
-        Found::One(id) if grace_is_over(seen, wish, intent) => delete_found(seen, id),
+        Found::One(id) if grace_is_over(seen, wish, look, intent) => delete_found(seen, id),
         Found::One(_) => watch(seen, look, intent),
         Found::Several if settles(seen, look, intent, &newcomers) => watch(seen, look, intent),
         Found::Several => choose(seen, intent, &newcomers, &which(seen, &newcomers)),
@@ -239,12 +239,13 @@ fn without_an_intent(seen: &Seen, wish: &Wish, repeated: &Repeated) -> Plan {
         if !suspects.is_empty() && !settles {
             return ask_which(seen, &suspects);
         }
+        let left_at_list = remaining(repeated.at, seen.timing.create_grace, listed_at(seen, look));
         // A link makes nothing by itself.
-        if (left.is_zero() || matches!(wish.transport.login(), Login::Iframe)) && look.complete {
+        if (left_at_list.is_zero() || matches!(wish.transport.login(), Login::Iframe)) && look.complete {
             return release(seen, "no channel was made");
         }
         let why = "an earlier create had no clear answer; the account is being watched for its channel before the object goes";
-        let pause = if left.is_zero() {
+        let pause = if left.is_zero() && !look.complete {
             seen.timing.second_look
         } else {
             left.min(seen.timing.second_look)
@@ -318,8 +319,8 @@ fn nothing_found(seen: &Seen, wish: &Wish, look: &Look, intent: &super::Intent) 
 }
 
 /// A link makes nothing by itself; any other create may still make something until then.
-fn grace_is_over(seen: &Seen, wish: &Wish, intent: &super::Intent) -> bool {
-    matches!(wish.transport.login(), Login::Iframe) || grace_left(seen, intent).is_zero()
+fn grace_is_over(seen: &Seen, wish: &Wish, look: &Look, intent: &super::Intent) -> bool {
+    matches!(wish.transport.login(), Login::Iframe) || grace_left_at_list(seen, look, intent).is_zero()
 }
 
 fn watch(seen: &Seen, look: &Look, intent: &super::Intent) -> Plan {

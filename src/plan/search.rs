@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::{Intent, Look, Memory, Seen, Wake, Wish, create::remaining, twins};
 use crate::model::{ChannelId, Login, RemoteChannel};
 
@@ -75,9 +77,30 @@ pub(super) fn found(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent, newc
 /// the intent first: the time in it is of another machine's clock, or of this one's before it was set. An age that no skew
 /// explains is believed too, so that processes which never live for long get there.
 pub(super) fn grace_left(seen: &Seen, intent: &Intent) -> Duration {
+    grace_left_before(seen, intent, Duration::ZERO)
+}
+
+/// The same when the list was asked for: what a kept one does not show may have been made since.
+pub(super) fn grace_left_at_list(seen: &Seen, look: &Look, intent: &Intent) -> Duration {
+    grace_left_before(seen, intent, look.age)
+}
+
+fn grace_left_before(seen: &Seen, intent: &Intent, age: Duration) -> Duration {
     let grace = seen.timing.create_grace;
-    let written = remaining(intent.at, grace.saturating_add(seen.timing.clock_skew), seen.now);
-    grace.saturating_sub(seen.intent_watched).min(written)
+    let skewed = grace.saturating_add(seen.timing.clock_skew);
+    let written = remaining(intent.at, skewed, before(seen.now, age));
+    grace
+        .saturating_sub(seen.intent_watched.saturating_sub(age))
+        .min(written)
+}
+
+/// When the list was asked for.
+pub(super) fn listed_at(seen: &Seen, look: &Look) -> Timestamp {
+    before(seen.now, look.age)
+}
+
+fn before(now: Timestamp, age: Duration) -> Timestamp {
+    now.checked_sub(age).unwrap_or(Timestamp::MIN)
 }
 
 /// Whether a list without newcomers proves that a create made nothing.
@@ -88,14 +111,17 @@ pub(super) enum Absence {
     Open { memory: Memory, wake: Wake },
 }
 
-/// Two healthy lists after the grace period.
+/// Two healthy lists that were asked for after the grace period, one long enough after the other.
 pub(super) fn absence(seen: &Seen, look: &Look, intent: &Intent) -> Absence {
     let mut memory = seen.memory.clone();
+    let listed_at = listed_at(seen, look);
     let grace = grace_left(seen, intent);
-    if !grace.is_zero() || !look.complete {
+    let early = !grace_left_at_list(seen, look, intent).is_zero();
+    if early || !look.complete {
         memory.missing_since = None;
-        // What the service does late is found soon, not at the end alone; an incomplete list is tried again.
-        let pause = if grace.is_zero() {
+        // What the service does late is found soon, not at the end alone; an incomplete list is tried again, one of before the
+        // end is followed by another at once.
+        let pause = if grace.is_zero() && !look.complete {
             seen.timing.second_look
         } else {
             grace.min(seen.timing.second_look)
@@ -107,14 +133,14 @@ pub(super) fn absence(seen: &Seen, look: &Look, intent: &Intent) -> Absence {
     }
     match seen.memory.missing_since {
         None => {
-            memory.missing_since = Some(seen.now);
+            memory.missing_since = Some(listed_at);
             Absence::Open {
                 memory,
                 wake: Wake::LookAfter(seen.timing.second_look),
             }
         }
         Some(since) => {
-            let left = remaining(since, seen.timing.second_look, seen.now);
+            let left = remaining(since, seen.timing.second_look, listed_at);
             if left.is_zero() {
                 Absence::Proven
             } else {

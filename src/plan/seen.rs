@@ -243,6 +243,8 @@ pub enum Remote {
 /// A healthy list, seen from one channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Look {
+    /// How long ago the list was asked for: it shows nothing that happened since.
+    pub age: Duration,
     /// The channel with our id in the list.
     pub mine: Option<RemoteChannel>,
     /// What `GET /v2/channels/{id}` said, asked when the id is known and the list lacks it.

@@ -62,6 +62,7 @@ fn seen(transport: Transport, status: &str, reason: Option<&str>) -> Seen {
             webhooks: Webhooks::Ready,
         },
         remote: Remote::Looked(Look {
+            age: std::time::Duration::ZERO,
             mine: Some(RemoteChannel {
                 status: Some(Status::parse(status)),
                 reason: reason.map(Reason::parse),

@@ -111,6 +111,7 @@ fn seen(channel: &api::WazzupChannel, status: &str, reason: Option<&str>) -> See
 
 fn list() -> Look {
     Look {
+        age: Duration::ZERO,
         mine: None,
         by_id: RemoteById::NotAsked,
         unclaimed: Vec::new(),

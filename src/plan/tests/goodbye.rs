@@ -172,6 +172,12 @@ fn what_an_unclear_create_may_have_made_is_searched_before_the_object_goes() {
         seen.intent_watched = Duration::from_secs(200);
     });
     assert_eq!(gist(&planned(&late)), "record new, Deleting");
+    let kept = with(late, |seen| looked(seen).age = Duration::from_secs(86));
+    assert_eq!(
+        (gist(&planned(&kept)), planned(&kept).wake),
+        ("Deleting".to_owned(), Wake::LookAfter(Duration::ZERO)),
+        "a list of before the grace's end shows no other that came since"
+    );
     let hidden = with(young.clone(), |seen| {
         seen.remote = Remote::Hidden {
             fault: Fault::Unclear { why: "timeout".into() },
@@ -313,6 +319,12 @@ fn an_object_whose_earlier_create_may_still_come_waits_for_its_grace() {
     );
     let torn = with(going(120), |seen| looked(seen).complete = false);
     assert_eq!(gist(&planned(&torn)), "Deleting");
+    let kept = with(going(120), |seen| looked(seen).age = Duration::from_secs(6));
+    assert_eq!(
+        (gist(&planned(&kept)), planned(&kept).wake),
+        ("Deleting".to_owned(), Wake::LookAfter(Duration::ZERO)),
+        "a list of before its end shows nothing that came late"
+    );
     let hidden = with(going(120), |seen| {
         seen.remote = Remote::Hidden {
             fault: Fault::Unclear { why: "timeout".into() },

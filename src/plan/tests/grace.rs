@@ -55,6 +55,54 @@ fn an_unclear_create_is_made_again_only_after_the_grace_and_two_healthy_lists() 
 }
 
 #[test]
+fn a_list_that_was_kept_proves_nothing_of_the_time_after_it_was_asked_for() {
+    let of = |watched: i64, missing: Option<i64>, age: u64| {
+        let mut seen = unclear(Transport::Telegram, watched);
+        seen.memory.missing_since = missing.map(|ago| at(-ago));
+        looked(&mut seen).age = Duration::from_secs(age);
+        let plan = planned(&seen);
+        seen.object.deleting = true;
+        let goes = planned(&seen);
+        let proven = gist(&plan) != "Creating";
+        assert_eq!(proven, gist(&goes) != "Deleting", "the same for one that goes");
+        if !proven {
+            assert_eq!(
+                goes.memory.missing_since, plan.memory.missing_since,
+                "the same for one that goes"
+            );
+        }
+        (proven, plan.memory.missing_since, plan.wake)
+    };
+    let look_after = |seconds| Wake::LookAfter(Duration::from_secs(seconds));
+    assert_eq!(
+        of(118, None, 4),
+        (false, None, look_after(0)),
+        "asked for within the grace: another at once"
+    );
+    assert_eq!(
+        of(118, Some(20), 4),
+        (false, None, look_after(0)),
+        "nor is it the second"
+    );
+    assert_eq!(
+        of(118, None, 3),
+        (false, Some(at(-3)), look_after(10)),
+        "the first after it"
+    );
+    assert_eq!(
+        of(130, Some(12), 5),
+        (false, Some(at(-12)), look_after(3)),
+        "asked for too soon after the first"
+    );
+    assert!(of(130, Some(12), 2).0);
+    assert_eq!(
+        of(112, None, 8),
+        (false, None, look_after(3)),
+        "what is left of the grace"
+    );
+}
+
+#[test]
 fn while_an_unclear_create_is_waited_for_the_account_is_looked_at_every_ten_seconds_and_no_oftener() {
     let after = |missing: Option<i64>, watched: i64, complete: bool| {
         let mut seen = unclear(Transport::Telegram, watched);

@@ -51,6 +51,7 @@ pub(super) fn wish(transport: Transport) -> Wish {
 /// A healthy list without anything of ours, of an account with other channels.
 pub(super) fn look() -> Look {
     Look {
+        age: Duration::ZERO,
         mine: None,
         by_id: RemoteById::NotAsked,
         unclaimed: Vec::new(),

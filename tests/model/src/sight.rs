@@ -145,6 +145,7 @@ fn sight(key: &Key, own: Option<usize>, transport: Transport) -> (Remote, Shown)
         (_, ById::NotAsked) => (RemoteById::NotAsked, listed),
     };
     let look = Look {
+        age: Duration::ZERO,
         mine: own
             .filter(|_| listed != Shown::Absent)
             .map(|own| remote(own, listed, transport)),

@@ -262,6 +262,7 @@ fn remote(document: &Value, seen: &Seen) -> Remote {
     let ours =
         |channel: &&wazzup_operator::model::RemoteChannel| transport.is_some_and(|transport| channel.is(transport));
     Remote::Looked(Look {
+        age: Duration::ZERO,
         by_id,
         unclaimed: list
             .channels
