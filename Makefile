@@ -17,9 +17,8 @@ run: ## See it work: a control plane, a simulated Wazzup, the operator, samples 
 	$(CARGO) build --workspace --locked --bins
 	@exec $(BINS)/wazzup-demo $(if $(ONCE),--once,)
 
-# Stories wait more than they work, so more of them run at once than there are cores.
 test: lint control-plane ## Run every check and every test (needs Go; the first run builds a control plane)
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} $(CARGO) test --workspace --locked
+	@CARGO="$(CARGO)" tests/run
 
 # The harness too: without optimization its proxies would take more time than all that they stand between.
 campaigns: ## Run every fault campaign against the released program (several hours; about two with ARGS="--jobs 48"); ARGS="C1 --seed 7" for a part

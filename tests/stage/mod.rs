@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use campaigns::port::Port;
 use control_plane::{ControlPlane, eventually};
 use kube::{
     Api, Client, ResourceExt,
@@ -73,7 +74,7 @@ pub struct Stage {
     pub namespace: String,
     pub kubeconfig: PathBuf,
     operator: Option<Child>,
-    webhook_port: u16,
+    webhook_port: Port,
     public_url: bool,
     pub log: PathBuf,
     log_filter: &'static str,
@@ -101,8 +102,6 @@ pub fn plane() -> Arc<ControlPlane> {
     });
     plane
 }
-
-pub use campaigns::seat::free_port;
 
 impl Stage {
     /// A namespace with an account `default`, a simulator, and a running operator.
@@ -143,7 +142,7 @@ impl Stage {
             namespace,
             kubeconfig,
             operator: None,
-            webhook_port: free_port(),
+            webhook_port: Port::free(),
             public_url: setting.public_url,
             log,
             log_filter: setting.log,

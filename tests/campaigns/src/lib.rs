@@ -41,9 +41,10 @@ pub mod life;
 pub mod operator;
 pub mod oracle;
 mod patience;
+pub mod port;
 pub mod proxy;
 pub mod runner;
-pub mod seat;
+mod seat;
 pub mod secrecy;
 mod sight;
 

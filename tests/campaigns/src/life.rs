@@ -22,7 +22,8 @@ use crate::{
     operator::Replica,
     oracle,
     patience::{gone, patiently},
-    seat::{Seat, free_port, front_of, kubeconfig_text},
+    port::Port,
+    seat::{Seat, front_of, kubeconfig_text},
     secrecy,
 };
 
@@ -115,7 +116,7 @@ impl Drop for Life {
         let pages = self
             .seats
             .iter()
-            .map(|seat| secrecy::page(("127.0.0.1", seat.metrics_port)));
+            .map(|seat| secrecy::page(("127.0.0.1", seat.metrics_port.number())));
         let pages: String = pages.flatten().collect();
         for replica in self.wire.replicas() {
             replica.kill();
@@ -186,8 +187,8 @@ impl Life {
             std::fs::write(&kubeconfig, kubeconfig_text(&url, &namespace)).unwrap();
             seats.push(Seat {
                 kubeconfig,
-                webhook_port: free_port(),
-                metrics_port: free_port(),
+                webhook_port: Port::free(),
+                metrics_port: Port::free(),
                 log: plane.folder().join(format!("{namespace}-{number}.log")),
                 clock: setting
                     .clocks

@@ -47,6 +47,8 @@ impl Guarded {
             .args(["-c", GUARD, "guard"])
             .arg(program)
             .args(arguments)
+            // Half as many collections of heaps that are small: a seventh of the API server's time.
+            .env("GOGC", "300")
             .stdin(Stdio::piped())
             .stdout(out)
             .stderr(err)

@@ -55,6 +55,8 @@ pub enum Bug {
     ClaimedForgotten,
     /// Of what other objects had at the time an intent remembers what its list shows.
     ClaimedAsListed,
+    /// A list that was kept counts as one of now.
+    KeptListOfNow,
     /// An object with an open intent is released at once.
     ReleasedUnsearched,
     /// A deletion without a clear answer counts as done.
@@ -81,7 +83,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every defect.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::NoIntent,
         Self::UnconditionalIntent,
         Self::CallBeforeMemory,
@@ -102,6 +104,7 @@ impl Bug {
         Self::NoBaseline,
         Self::ClaimedForgotten,
         Self::ClaimedAsListed,
+        Self::KeptListOfNow,
         Self::ReleasedUnsearched,
         Self::UnclearDeleteIsDone,
         Self::LossAtFirstLook,
@@ -149,6 +152,11 @@ impl Bug {
             Self::ClaimedForgotten => {
                 if let Remote::Looked(look) = &mut seen.remote {
                     look.claimed.clear();
+                }
+            }
+            Self::KeptListOfNow => {
+                if let Remote::Looked(look) = &mut seen.remote {
+                    look.age = Duration::ZERO;
                 }
             }
             Self::NoTwins if seen.channel_id().is_some() => seen.memory.repeated = None,

@@ -58,7 +58,7 @@ impl World {
         // What a clear answer says is deleted, or was gone before, no list of before shows any more.
         let clear = absent || sending == Sending::Arrives;
         if let (Call::Delete { .. }, true, Some(kept)) = (call, clear, &mut state.replicas[replica].desk) {
-            kept[of] = Shown::Absent;
+            kept.list[of] = Shown::Absent;
         }
         if absent {
             return self.settle(state, replica, object, Reply::Missing);

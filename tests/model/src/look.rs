@@ -6,7 +6,7 @@ use crate::{
     bugs::Bug,
     facts::{Facts, Remembered},
     sight::{ById, Key, Sight},
-    state::{CHANNELS, Claimed, Copy, List, NONE, NOTHING, OBJECTS, Pass, Phase, Replica, Shown, State},
+    state::{CHANNELS, Claimed, Copy, Kept, NONE, NOTHING, OBJECTS, Pass, Phase, Replica, Shown, State},
     value::{GRACE, bit},
     world::{Listing, World, claimed, listed},
 };
@@ -118,15 +118,18 @@ impl World {
                 state.replicas[replica].due = [false; OBJECTS];
             }
             match list {
-                Some(list) => self.sight(state, replica, object, list, listing, own, memory, facts),
+                Some(kept) => self.sight(state, replica, object, kept, listing, own, memory, facts),
                 None => Sight::Hidden,
             }
         } else {
             Sight::NotAsked
         };
         let ghost = &mut state.ghosts[object];
-        let after_grace = facts.intent && state.clock >= facts.intent_at + GRACE;
-        if own.is_none() && after_grace && matches!(sight, Sight::List { .. }) {
+        let proves = |age| facts.intent && state.clock - age >= facts.intent_at + GRACE;
+        if let Sight::List { age, .. } = sight
+            && own.is_none()
+            && proves(age)
+        {
             ghost.looks = (ghost.looks + 1).min(2);
         }
         let key = Key {
@@ -190,12 +193,13 @@ impl World {
         state: &State,
         replica: usize,
         object: usize,
-        list: List,
+        kept: Kept,
         listing: Listing,
         own: Option<usize>,
         memory: Remembered,
         facts: Facts,
     ) -> Sight {
+        let list = kept.list;
         let claims = &state.replicas[replica].claims;
         let by_id = match own {
             Some(_) if listing == Listing::NoLookById => ById::Hidden,
@@ -225,6 +229,7 @@ impl World {
         let mut open = (0..OBJECTS).filter(|one| *one != object && claims[*one].intent);
         let others = open.next().filter(|_| facts.intent || memory.watches);
         Sight::List {
+            age: state.clock - kept.at,
             list,
             by_id,
             unclaimed,

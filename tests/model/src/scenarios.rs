@@ -394,6 +394,30 @@ pub fn scenarios(bounds: Bounds) -> Vec<Named> {
         "a QR channel is created while another object gets its own and leaves it",
         two(Transport::Whatsapp, got),
     );
+    // A list that another object's pass asked for within the grace tells nothing of its end.
+    let kept = Budget {
+        ticks: 4,
+        mishaps: 1,
+        answers: 1,
+        lags: 2,
+        ..CALM
+    };
+    for (transport, name) in [
+        (
+            Transport::Telegram,
+            "a bot's create is not answered while lists are kept for another object",
+        ),
+        (
+            Transport::Whatsapp,
+            "a QR channel's create is not answered while lists are kept for another object",
+        ),
+    ] {
+        let beside = Scenario {
+            settled: true,
+            ..two(transport, kept)
+        };
+        add(name, beside);
+    }
     // What a first create makes between a question and the answer `create` is older than the second create: the object is deleted
     // while that one is unclear, too.
     let let_go = Budget {

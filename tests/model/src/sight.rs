@@ -25,6 +25,8 @@ pub(crate) enum Sight {
     Hidden,
     /// A healthy list.
     List {
+        /// How long ago it was asked for.
+        age: u8,
         /// What it shows.
         list: List,
         /// What the look by id said, where one was made.
@@ -117,6 +119,7 @@ fn wish(transport: Transport) -> Wish {
 
 fn sight(key: &Key, own: Option<usize>, transport: Transport) -> (Remote, Shown) {
     let Sight::List {
+        age,
         list,
         by_id,
         unclaimed,
@@ -145,7 +148,7 @@ fn sight(key: &Key, own: Option<usize>, transport: Transport) -> (Remote, Shown)
         (_, ById::NotAsked) => (RemoteById::NotAsked, listed),
     };
     let look = Look {
-        age: Duration::ZERO,
+        age: steps(u64::from(age)),
         mine: own
             .filter(|_| listed != Shown::Absent)
             .map(|own| remote(own, listed, transport)),

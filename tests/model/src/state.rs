@@ -155,6 +155,15 @@ pub(crate) struct Pass {
     pub(crate) others_had: u8,
 }
 
+/// A list that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Kept {
+    /// What it shows.
+    pub(crate) list: List,
+    /// When it was asked for.
+    pub(crate) at: u8,
+}
+
 /// A replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Replica {
@@ -165,7 +174,7 @@ pub(crate) struct Replica {
     /// Its table of claims.
     pub(crate) claims: [Claimed; OBJECTS],
     /// The account's last list.
-    pub(crate) desk: Option<List>,
+    pub(crate) desk: Option<Kept>,
     /// Whether an object's next look must be a new list.
     pub(crate) due: [bool; OBJECTS],
     /// The object whose pass holds the lane.
@@ -329,12 +338,12 @@ impl State {
         self.channels[number] = Channel::default();
     }
 
-    /// A step of time passes. The account's regular list sees to it that no list is kept that long.
+    /// A step of time passes. The account's regular list sees to it that no list is kept for longer than one.
     pub(crate) fn passes(&mut self) {
         self.before = self.list();
         self.clock += 1;
         for replica in &mut self.replicas {
-            replica.desk = None;
+            replica.desk = replica.desk.filter(|kept| kept.at + 1 >= self.clock);
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
     facts::Facts,
     pool::Pool,
     state::{
-        Budget, CHANNELS, Channel, Claimed, Copy, Ghost, List, NONE, NOTHING, OBJECTS, POSTS, Pass, Phase, Post,
+        Budget, CHANNELS, Channel, Claimed, Copy, Ghost, Kept, NONE, NOTHING, OBJECTS, POSTS, Pass, Phase, Post,
         REPLICAS, Replica, STRANGER, Shown, State,
     },
     value::{GRACE, Told, Value, bit, id},
@@ -275,7 +275,7 @@ impl World {
         let (left, now) = (&state.left, state.list());
         if let Some(kept) = it.desk
             && !it.due[object]
-            && kept != now
+            && (kept.list != now || kept.at != state.clock)
             && left.lags > 0
         {
             look(Listing::Kept);
@@ -437,19 +437,20 @@ impl World {
 }
 
 /// The list that a listing gives to an object with that channel.
-pub(crate) fn listed(state: &State, replica: usize, listing: Listing, own: Option<usize>) -> Option<List> {
-    match (listing, own) {
-        (Listing::Kept, _) => state.replicas[replica].desk,
-        (Listing::New | Listing::NoLookById, _) => Some(state.list()),
-        (Listing::Lagging, _) => Some(state.before),
+pub(crate) fn listed(state: &State, replica: usize, listing: Listing, own: Option<usize>) -> Option<Kept> {
+    let list = match (listing, own) {
+        (Listing::Kept, _) => return state.replicas[replica].desk,
+        (Listing::New | Listing::NoLookById, _) => state.list(),
+        (Listing::Lagging, _) => state.before,
         (Listing::Empty, Some(own)) => {
             let mut list = state.list();
             list[own] = Shown::Absent;
-            Some(list)
+            list
         }
-        (Listing::Empty, None) => Some([Shown::Absent; CHANNELS]),
-        (Listing::Failed, _) => None,
-    }
+        (Listing::Empty, None) => [Shown::Absent; CHANNELS],
+        (Listing::Failed, _) => return None,
+    };
+    Some(Kept { list, at: state.clock })
 }
 
 /// What a table of claims holds of an object that a watch shows; see `claims::update` in the controller.

@@ -130,6 +130,12 @@ const TABLE: &[(&str, Bug, &str, &str)] = &[
         "I3",
     ),
     (
+        "a list that was asked for within the grace proves that nothing was made",
+        Bug::KeptListOfNow,
+        "a bot's create is not answered while lists are kept for another object",
+        "I1",
+    ),
+    (
         "an object goes before its unclear create was searched",
         Bug::ReleasedUnsearched,
         "a bot is created while people meddle",

@@ -5,12 +5,11 @@ use std::time::Duration;
 use super::Scale;
 use crate::{Cell, Chance, Fault, Ground, Life, Moment, Outcome, Rule, Setting, crowd::Crowd, life::ACCOUNT, oracle};
 
-/// Runs in all.
-const RUNS: u64 = 200;
-/// Those over a large backlog, where much is under way at once; the others are over a small one, where a kill is as likely to hit
-/// each kind of step. A large one takes about 40 s of processor time, most of it the API server's, for the operator's own three
-/// thousand calls; a small one takes 4 s. Two hundred large ones would take two cores more than an hour, these runs 25 minutes.
-const LARGE_RUNS: u64 = 50;
+/// Runs over a large backlog, where much is under way at once. One takes about 40 s of processor time, most of it the API
+/// server's, for the operator's own three thousand calls: all of them keep two cores for more than an hour.
+const LARGE_RUNS: u64 = 200;
+/// Runs over a small one, where a kill is as likely to hit each kind of step. One takes 4 s.
+const SMALL_RUNS: u64 = 100;
 /// Runs in a test.
 const TEST_RUNS: u64 = 2;
 /// A small backlog has so many objects.
@@ -58,11 +57,11 @@ async fn run(ground: &Ground, mut chance: Chance, size: usize) -> Outcome {
 
 /// The cells of the campaign.
 pub fn cells(ground: &Ground, scale: Scale, seed: u64) -> Vec<Cell> {
-    let (runs, large) = match scale {
+    let (small, large) = match scale {
         Scale::Test => (TEST_RUNS, 0),
-        Scale::Full => (RUNS, LARGE_RUNS),
+        Scale::Full => (SMALL_RUNS, LARGE_RUNS),
     };
-    (0..runs)
+    (0..large + small)
         .map(|number| {
             let ground = ground.clone();
             let mut chance = Chance::of(seed, number);
