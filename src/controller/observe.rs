@@ -67,9 +67,7 @@ pub(super) async fn observe(context: &Context, channel: &WazzupChannel, carried:
         sink: context.caches.sink(channel),
     };
     let uid = channel.uid().unwrap_or_default();
-    if let Some(intent) = &seen.object.intent {
-        seen.intent_watched = context.claims.intent_watched(&uid, &intent.nonce);
-    }
+    set_time(context, &mut seen);
     if let Some(id) = seen.channel_id() {
         seen.claim = context.claims.held_by(id, &uid);
     }
@@ -81,6 +79,8 @@ pub(super) async fn observe(context: &Context, channel: &WazzupChannel, carried:
         }
         if needs_look(&seen) {
             seen.remote = look(context, desk, channel, &seen, &wish, &standing).await;
+            // A look may take half a minute, and its list's age is of now.
+            set_time(context, &mut seen);
         }
         if waits_for_password(&seen) {
             seen.two_factor = supplies::password(context, channel, keys).await;
@@ -88,6 +88,13 @@ pub(super) async fn observe(context: &Context, channel: &WazzupChannel, carried:
         seen.sink = find_hidden_sink(context, channel, &seen, &wish).await;
     }
     Observation { seen, desk, standing }
+}
+
+fn set_time(context: &Context, seen: &mut Seen) {
+    seen.now = clock::now();
+    if let Some(intent) = &seen.object.intent {
+        seen.intent_watched = context.claims.intent_watched(&seen.object.uid, &intent.nonce);
+    }
 }
 
 async fn object(context: &Context, channel: &WazzupChannel, account: &Account) -> Object {

@@ -3,6 +3,7 @@
 use super::{
     ExternalDeletionPolicy, Look, Need, Note, Plan, Progress, Seen, SinkOrder, Verdict, Wake, Wish,
     create::{BASELINE, remaining, requested},
+    search::{first_look, listed_at},
     twins::{KNOWN, Repeated, watches},
     words,
 };
@@ -12,8 +13,8 @@ use crate::model::{ChannelId, Login};
 pub(super) fn plan(seen: &Seen, wish: &Wish, look: &Look, id: &ChannelId) -> Plan {
     let mut memory = seen.memory.clone();
     if !seen.memory.loss_believed {
-        let Some(since) = seen.memory.missing_since else {
-            memory.missing_since = Some(seen.now);
+        let Some(since) = first_look(seen, look) else {
+            memory.missing_since = Some(listed_at(seen, look));
             return checking(seen, memory, seen.timing.second_look);
         };
         // What a manifest names must be there already; what was just created may show late.
@@ -22,7 +23,7 @@ pub(super) fn plan(seen: &Seen, wish: &Wish, look: &Look, id: &ChannelId) -> Pla
         } else {
             seen.timing.create_grace
         };
-        let left = remaining(since, pause, seen.now);
+        let left = remaining(since, pause, listed_at(seen, look));
         if !left.is_zero() || !look.complete {
             return checking(seen, memory, left.max(seen.timing.second_look));
         }

@@ -7,7 +7,7 @@ use super::{
     Seen, SinkOrder, Stall, Verdict, Wake, Wish,
     create::{ask, choose, choose_again, remaining},
     memory::RefusedCall,
-    search::{Absence, Found, absence, found, grace_left_at_list, listed_at, newcomers, rivals, settles},
+    search::{Absence, Found, absence, first_look, found, grace_left_at_list, listed_at, newcomers, rivals, settles},
     twins::{self, Repeated, watches},
     words,
 };
@@ -306,7 +306,7 @@ fn delete_found(seen: &Seen, id: ChannelId) -> Plan {
 fn nothing_found(seen: &Seen, wish: &Wish, look: &Look, intent: &super::Intent) -> Plan {
     // A link that nobody followed has made nothing; a list may be older than the one who followed it.
     if matches!(wish.transport.login(), Login::Iframe) && look.complete {
-        if seen.memory.missing_since.is_some() {
+        if first_look(seen, look).is_some() {
             return release(seen, "no channel was made");
         }
         let mut memory = seen.memory.clone();

@@ -103,6 +103,13 @@ fn before(now: Timestamp, age: Duration) -> Timestamp {
     now.checked_sub(age).unwrap_or(Timestamp::MIN)
 }
 
+/// The first look that showed nothing. One that a clock has put after this list tells nothing.
+pub(super) fn first_look(seen: &Seen, look: &Look) -> Option<Timestamp> {
+    seen.memory
+        .missing_since
+        .filter(|since| *since <= listed_at(seen, look))
+}
+
 /// Whether a list without newcomers proves that a create made nothing.
 pub(super) enum Absence {
     /// Yes.
@@ -131,7 +138,7 @@ pub(super) fn absence(seen: &Seen, look: &Look, intent: &Intent) -> Absence {
             wake: Wake::LookAfter(pause),
         };
     }
-    match seen.memory.missing_since {
+    match first_look(seen, look) {
         None => {
             memory.missing_since = Some(listed_at);
             Absence::Open {

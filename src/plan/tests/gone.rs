@@ -35,6 +35,20 @@ fn a_loss_is_believed_only_when_two_looks_agree() {
         "not a moment later"
     );
     assert_eq!(gist(&planned(&twice(Transport::Telegram))), "forget, Creating");
+    let mut kept = twice(Transport::Telegram);
+    looked(&mut kept).age = Duration::from_secs(1);
+    assert_eq!(
+        gist(&planned(&kept)),
+        "CheckingLoss",
+        "asked for too soon after the first"
+    );
+    let mut back = twice(Transport::Telegram);
+    back.memory.missing_since = Some(at(86_400));
+    assert_eq!(
+        planned(&back).memory.missing_since,
+        Some(back.now),
+        "a clock that has gone back since does not hold the object for a day"
+    );
 }
 
 #[test]

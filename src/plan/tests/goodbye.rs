@@ -201,6 +201,12 @@ fn a_link_that_nobody_followed_has_made_nothing_by_two_looks() {
         "the list may be older than the one who followed it"
     );
     let mut seen = written(seen, &first);
+    let kept = with(seen.clone(), |seen| looked(seen).age = Duration::from_secs(1));
+    assert_eq!(
+        (gist(&planned(&kept)).as_str(), planned(&kept).wake),
+        ("Deleting", Wake::LookAfter(Duration::ZERO)),
+        "the same list once more is no second one"
+    );
     assert_eq!(gist(&planned(&seen)), "release, Gone");
     looked(&mut seen).unclaimed = vec![remote("followed", Transport::Vk, "active", None)];
     assert_eq!(gist(&planned(&seen)), "record followed, Deleting");

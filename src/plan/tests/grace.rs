@@ -96,6 +96,11 @@ fn a_list_that_was_kept_proves_nothing_of_the_time_after_it_was_asked_for() {
     );
     assert!(of(130, Some(12), 2).0);
     assert_eq!(
+        of(130, Some(-86_400), 0),
+        (false, Some(at(0)), look_after(10)),
+        "a clock that has gone back since does not hold the object for a day"
+    );
+    assert_eq!(
         of(112, None, 8),
         (false, None, look_after(3)),
         "what is left of the grace"

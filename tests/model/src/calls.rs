@@ -107,7 +107,7 @@ impl World {
             return Err("the model holds too few requests".to_owned());
         };
         ghost.attempts += 1;
-        (ghost.unclear, ghost.looks, ghost.ordered) = (false, 0, false);
+        (ghost.unclear, ghost.looks, ghost.listed, ghost.ordered) = (false, 0, 0, false);
         *slot = Post {
             open: true,
             object: planned.key.object,

@@ -130,7 +130,10 @@ impl World {
             && own.is_none()
             && proves(age)
         {
-            ghost.looks = (ghost.looks + 1).min(2);
+            let at = state.clock - age;
+            if ghost.looks == 0 || at > ghost.listed {
+                (ghost.looks, ghost.listed) = ((ghost.looks + 1).min(2), at);
+            }
         }
         let key = Key {
             object: u8::try_from(object).unwrap_or(0),

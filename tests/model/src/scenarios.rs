@@ -400,6 +400,7 @@ pub fn scenarios(bounds: Bounds) -> Vec<Named> {
         mishaps: 1,
         answers: 1,
         lags: 2,
+        deletes: 1,
         ..CALM
     };
     for (transport, name) in [

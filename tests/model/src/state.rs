@@ -190,8 +190,10 @@ pub(crate) struct Ghost {
     pub(crate) attempts: u8,
     /// Whether the last one had no clear answer.
     pub(crate) unclear: bool,
-    /// Healthy lists looked at since, after the grace.
+    /// Healthy lists looked at since, asked for after the grace, each at a time of its own.
     pub(crate) looks: u8,
+    /// When the last of them was asked for.
+    pub(crate) listed: u8,
     /// A person said `create`.
     pub(crate) ordered: bool,
     /// It took a channel that was not its own, by a person's word or because nobody could tell: what it made looks like

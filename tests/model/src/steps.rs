@@ -147,7 +147,8 @@ impl World {
         if matches!(note, Note::RecordId(_)) {
             state.late_record |= !state.replicas[replica].leads;
             // What was unclear has an answer: who loses that channel may make another.
-            (state.ghosts[object].unclear, state.ghosts[object].looks) = (false, 0);
+            let ghost = &mut state.ghosts[object];
+            (ghost.unclear, ghost.looks, ghost.listed) = (false, 0, 0);
         }
         let plan = state.replicas[replica].passes[object].plan;
         let value = self.pool.noted(state.objects[object], copy.value, plan);
