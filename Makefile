@@ -21,7 +21,7 @@ test: lint control-plane ## Run every check and every test (needs Go; the first 
 	@CARGO="$(CARGO)" tests/run
 
 # The harness too: without optimization its proxies would take more time than all that they stand between.
-campaigns: ## Run every fault campaign against the released program (several hours; about two with ARGS="--jobs 48"); ARGS="C1 --seed 7" for a part
+campaigns: ## Run every fault campaign against the released program (several hours; about three with ARGS="--jobs 48"); ARGS="C1 --seed 7" for a part
 	$(CARGO) build --workspace --locked --release --bin wazzup-operator --bin campaigns
 	@exec $(BINS)/../release/campaigns $(ARGS)
 
