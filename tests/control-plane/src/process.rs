@@ -47,8 +47,9 @@ impl Guarded {
             .args(["-c", GUARD, "guard"])
             .arg(program)
             .args(arguments)
-            // Half as many collections of heaps that are small: a seventh of the API server's time.
+            // Fewer collections of a heap that is small, which take a fifth of the API server's time.
             .env("GOGC", "300")
+            .env("GOMEMLIMIT", "4GiB")
             .stdin(Stdio::piped())
             .stdout(out)
             .stderr(err)
