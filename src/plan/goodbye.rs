@@ -240,8 +240,10 @@ fn without_an_intent(seen: &Seen, wish: &Wish, repeated: &Repeated) -> Plan {
             return ask_which(seen, &suspects);
         }
         let left_at_list = remaining(repeated.at, seen.timing.create_grace, listed_at(seen, look));
-        // A link makes nothing by itself.
-        if (left_at_list.is_zero() || matches!(wish.transport.login(), Login::Iframe)) && look.complete {
+        if matches!(wish.transport.login(), Login::Iframe) && look.complete {
+            return unless_followed(seen, look);
+        }
+        if left_at_list.is_zero() && look.complete {
             return release(seen, "no channel was made");
         }
         let why = "an earlier create had no clear answer; the account is being watched for its channel before the object goes";
@@ -304,18 +306,22 @@ fn delete_found(seen: &Seen, id: ChannelId) -> Plan {
 }
 
 fn nothing_found(seen: &Seen, wish: &Wish, look: &Look, intent: &super::Intent) -> Plan {
-    // A link that nobody followed has made nothing; a list may be older than the one who followed it.
     if matches!(wish.transport.login(), Login::Iframe) && look.complete {
-        if first_look(seen, look).is_some() {
-            return release(seen, "no channel was made");
-        }
-        let mut memory = seen.memory.clone();
-        memory.missing_since = Some(seen.now);
-        let why = "the account is looked at once more for a channel that the login link has made";
-        let verdict = Verdict::Waiting(Progress::Deleting, why.to_owned());
-        return Plan::say(memory, verdict, Wake::LookAfter(Duration::ZERO));
+        return unless_followed(seen, look);
     }
     watch(seen, look, intent)
+}
+
+/// A link that nobody followed has made nothing; a list may be older than the one who followed it.
+fn unless_followed(seen: &Seen, look: &Look) -> Plan {
+    if first_look(seen, look).is_some() {
+        return release(seen, "no channel was made");
+    }
+    let mut memory = seen.memory.clone();
+    memory.missing_since = Some(seen.now);
+    let why = "the account is looked at once more for a channel that the login link has made";
+    let verdict = Verdict::Waiting(Progress::Deleting, why.to_owned());
+    Plan::say(memory, verdict, Wake::LookAfter(Duration::ZERO))
 }
 
 /// A link makes nothing by itself; any other create may still make something until then.

@@ -208,6 +208,19 @@ fn a_link_that_nobody_followed_has_made_nothing_by_two_looks() {
         "the same list once more is no second one"
     );
     assert_eq!(gist(&planned(&seen)), "release, Gone");
+    let mut refused = deleting(fresh(Transport::Vk));
+    refused.object.finalizer = true;
+    refused.memory.repeated = Some(Repeated {
+        at: at(-60),
+        known: vec![id("old")],
+    });
+    let once = planned(&refused);
+    assert_eq!(
+        (gist(&once).as_str(), once.wake),
+        ("Deleting", Wake::LookAfter(Duration::ZERO)),
+        "nor has a first link beside one that was refused"
+    );
+    assert_eq!(gist(&planned(&written(refused, &once))), "release, Gone");
     looked(&mut seen).unclaimed = vec![remote("followed", Transport::Vk, "active", None)];
     assert_eq!(gist(&planned(&seen)), "record followed, Deleting");
 }
