@@ -33,19 +33,20 @@ fn script(file: &Path, text: &str) {
     fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Whether a run with one more program than the longest succeeds, and what it says. `built`: how cargo tells of that one.
-fn run(name: &str, program: &str, documentation: &str, built: &str) -> (bool, String) {
+/// Whether a run with one more program than the longest succeeds, and what it says. `called`: that program's file.
+fn run(name: &str, program: &str, documentation: &str, called: &str) -> (bool, String) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("side-by-side-{name}-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let ground = Ground(folder);
-    let at = |name: &str| ground.0.join(format!("{name}-0123456789abcdef"));
-    let mut artifacts = String::new();
+    // A program that is no test is built beside them.
+    let mut artifacts = artifact(&ground.0.join("operator"), false);
     for one in LONGEST {
-        script(&at(one), GOOD);
-        artifacts += &artifact(&at(one), "\"test\":true}");
+        let file = ground.0.join(format!("{one}-0123456789abcdef"));
+        script(&file, GOOD);
+        artifacts += &artifact(&file, true);
     }
-    script(&at("more"), program);
-    artifacts += &artifact(&at("more"), built);
+    script(&ground.0.join(called), program);
+    artifacts += &artifact(&ground.0.join(called), true);
     fs::write(ground.0.join("artifacts"), artifacts).unwrap();
     let cargo = ground.0.join("cargo");
     let target = ground.0.display();
@@ -63,18 +64,19 @@ fn run(name: &str, program: &str, documentation: &str, built: &str) -> (bool, St
     (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
 
-fn artifact(file: &Path, profile_end: &str) -> String {
+/// As cargo tells of what it has built.
+fn artifact(file: &Path, test: bool) -> String {
     let home = env!("CARGO_MANIFEST_DIR");
     format!(
-        "{{\"manifest_path\":\"{home}/Cargo.toml\",\"profile\":{{\"opt_level\":\"0\",{profile_end},\"features\":[],\"executable\":\"{}\"}}\n",
+        "{{\"reason\":\"compiler-artifact\",\"manifest_path\":\"{home}/Cargo.toml\",\"target\":{{\"doctest\":false,\"test\":true}},\"profile\":{{\"opt_level\":\"1\",\"test\":{test}}},\"features\":[],\"filenames\":[],\"executable\":\"{}\",\"fresh\":true}}\n",
         file.display()
     )
 }
 
 #[test]
 fn a_run_passes_only_when_every_program_has_passed_and_said_so() {
-    let is_a_test = "\"test\":true}";
-    let (passed, said) = run("good", GOOD, "true", is_a_test);
+    let more = "more-0123456789abcdef";
+    let (passed, said) = run("good", GOOD, "true", more);
     assert!(passed && said.contains("7 of 7 test programs passed"), "{said}");
     for (name, program) in [
         (
@@ -84,15 +86,15 @@ fn a_run_passes_only_when_every_program_has_passed_and_said_so() {
         ("dies", "echo 'what was wrong'; kill -9 $$"),
         ("says-nothing", "echo 'what was wrong'; exit 0"),
     ] {
-        let (passed, said) = run(name, program, "true", is_a_test);
+        let (passed, said) = run(name, program, "true", more);
         assert!(!passed, "{name}: {said}");
         assert!(said.contains("6 of 7 test programs passed"), "{name}: {said}");
         assert!(said.contains("failed: more-0123456789abcdef"), "{name}: {said}");
         assert!(said.contains("what was wrong"), "what it said is shown: {name}: {said}");
     }
-    let (passed, said) = run("documentation", GOOD, "exit 101", is_a_test);
+    let (passed, said) = run("documentation", GOOD, "exit 101", more);
     assert!(!passed && said.contains("7 of 7"), "{said}");
-    let (passed, said) = run("unread", GOOD, "true", "\"more\":1,\"test\":true},\"of\":2");
+    let (passed, said) = run("unread", GOOD, "true", "more");
     assert!(
         !passed && said.contains("7 test programs were built, and 6 found"),
         "{said}"
