@@ -239,10 +239,10 @@ fn without_an_intent(seen: &Seen, wish: &Wish, repeated: &Repeated) -> Plan {
         if !suspects.is_empty() && !settles {
             return ask_which(seen, &suspects);
         }
-        let left_at_list = remaining(repeated.at, seen.timing.create_grace, listed_at(seen, look));
         if matches!(wish.transport.login(), Login::Iframe) && look.complete {
             return unless_followed(seen, look);
         }
+        let left_at_list = remaining(repeated.at, seen.timing.create_grace, listed_at(seen, look));
         if left_at_list.is_zero() && look.complete {
             return release(seen, "no channel was made");
         }
