@@ -15,10 +15,10 @@ use crate::{
     api::{WazzupAccount, WazzupChannel, names},
     clock,
     cluster::{ClusterError, access, api, memory, secrets, sink, within},
-    model::{ChannelId, Login},
+    model::ChannelId,
     plan::{
-        Account, AccountTrouble, Claim, Kind, Look, Memory, Object, Remote, RemoteById, Seen, Sink, Stall, Supply,
-        Webhooks, Wish, must_look_up_sink,
+        Account, AccountTrouble, Claim, Kind, Known, Look, Memory, Object, Remote, RemoteById, Seen, Sink, Stall,
+        Supply, Webhooks, Wish, must_look_up_sink, needs_password,
     },
     wazzup::Lane,
 };
@@ -77,12 +77,12 @@ pub(super) async fn observe(context: &Context, channel: &WazzupChannel, carried:
         if !seen.object.deleting {
             seen.credentials = supplies::credentials(context, channel, wish.transport, keys).await;
         }
-        if needs_look(&seen) {
+        if Known::of(&seen).needs_list() {
             seen.remote = look(context, desk, channel, &seen, &wish, &standing).await;
             // A look may take half a minute, and its list's age is of now.
             set_time(context, &mut seen);
         }
-        if waits_for_password(&seen) {
+        if needs_password(&seen) {
             seen.two_factor = supplies::password(context, channel, keys).await;
         }
         seen.sink = find_hidden_sink(context, channel, &seen, &wish).await;
@@ -221,19 +221,6 @@ async fn account(context: &Context, channel: &WazzupChannel, standing: &Standing
     }
 }
 
-/// A deletion looks only where it has something to find out.
-fn needs_look(seen: &Seen) -> bool {
-    if seen.claim != Claim::Free {
-        return false;
-    }
-    if !seen.object.deleting {
-        return true;
-    }
-    let watched = crate::plan::watches(seen.memory.repeated.as_ref(), seen.now);
-    let searching = seen.channel_id().is_none() && (seen.object.intent.is_some() || watched);
-    seen.object.finalizer && (searching || seen.memory.refusal.is_some())
-}
-
 async fn look(
     context: &Context,
     desk: &Desk,
@@ -307,15 +294,9 @@ fn seen_from(
     listed: &Listed,
     by_id: RemoteById,
 ) -> Look {
-    let looks_for_newcomers = seen.channel_id().is_none()
-        || seen.memory.missing_since.is_some()
-        || crate::plan::watches(seen.memory.repeated.as_ref(), seen.now);
-    // Counted only where it decides: it walks over all objects.
-    let needs_intents = seen.object.intent.is_some()
-        || seen.memory.repeated.is_some()
-        || (seen.channel_id().is_none() && wish.transport.login() == Login::Iframe);
+    let known = Known::of(seen);
     // What this process took for the object itself, and could not write down, is still to be found.
-    let unclaimed = if looks_for_newcomers {
+    let unclaimed = if known.needs_unclaimed() {
         let ours = listed.channels.values().filter(|found| found.is(wish.transport));
         ours.filter(|found| !context.claims.is_anothers(&found.id, &seen.object.uid))
             .cloned()
@@ -328,25 +309,20 @@ fn seen_from(
         mine: seen.channel_id().and_then(|id| listed.channels.get(id)).cloned(),
         by_id,
         unclaimed,
-        claimed: if seen.channel_id().is_none() || seen.memory.missing_since.is_some() {
+        claimed: if known.needs_claimed() {
             context.others_channels(channel)
         } else {
             Vec::new()
         },
         empty: listed.channels.is_empty(),
         complete: listed.unreadable == 0,
-        other_intents: if needs_intents {
+        // Counted only where it decides: it walks over all objects.
+        other_intents: if known.needs_other_intents() {
             context.other_intents(channel)
         } else {
             Vec::new()
         },
     }
-}
-
-fn waits_for_password(seen: &Seen) -> bool {
-    use crate::model::Reason;
-    seen.remote_channel()
-        .is_some_and(|channel| channel.reason == Some(Reason::WaitForPassword))
 }
 
 /// The sink as it is, where what the watch shows of it may be wrong.

@@ -2,7 +2,7 @@
 //!
 //! Owns what is done about a channel or an account, and how it is reported. Must never ask for anything: no Kubernetes,
 //! no HTTP, no clock, no runtime, no log; time, chance and identity are arguments, and "could not look" is a value.
-//! `seen` is all that can be known (`memory` the part that outlives a restart), `decision` all that can be done, `channel` the ladder between them, `settle` what an
+//! `seen` is all that can be known (`memory` the part that outlives a restart, `looks` what is asked for), `decision` all that can be done, `channel` the ladder between them, `settle` what an
 //! answer changes, `report` what people are told (`reasons` the closed list),
 //! `account` what an account needs, `token` when to ask for one, `identity` whether it is still the same account's, `check` the laws that every plan obeys.
 //! Next: `controller` observes and acts.
@@ -20,6 +20,7 @@ pub mod identity;
 mod login;
 mod login_qr;
 mod login_secret;
+mod looks;
 mod memory;
 mod qr;
 pub mod reasons;
@@ -39,6 +40,7 @@ mod tests;
 pub use channel::plan;
 pub use check::broken_law;
 pub use decision::{Call, Need, Note, Plan, Progress, SinkOrder, Stall, Verdict, Wake};
+pub use looks::{Known, needs_password};
 pub use memory::{Memory, Refusal, RefusedCall, Setback};
 pub use qr::{QrRuling, must_look_up_sink, rule_on_qr};
 pub use report::{Fact, Mirror, Report, Standing, internal_error, report};

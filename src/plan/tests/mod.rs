@@ -1,7 +1,7 @@
 //! Tables and laws of the planner.
 //!
 //! `stage` builds what was seen, from a calm default; each table changes only what its rows are about.
-//! `laws` draws everything at random.
+//! `laws` holds of every world that `tape` draws at random.
 
 mod account;
 mod account_tries;
@@ -12,6 +12,7 @@ mod grace;
 mod identity;
 mod laws;
 mod login;
+mod looks;
 mod pauses;
 mod report;
 mod said;
@@ -20,6 +21,7 @@ mod setback;
 mod settle;
 mod sink;
 mod stage;
+mod tape;
 mod timing;
 mod token;
 mod unanswered;

@@ -43,7 +43,7 @@ pub(crate) struct Remembered {
     pub(crate) known: u8,
     /// Whether the service refused something.
     pub(crate) refusal: bool,
-    /// Whether its channel was not there.
+    /// Whether its channel was not there, or is believed lost.
     pub(crate) missing: bool,
 }
 
@@ -92,7 +92,7 @@ impl Remembered {
             watches: memory.repeated.is_some(),
             known: mask(memory.repeated.iter().flat_map(|repeated| &repeated.known)),
             refusal: memory.refusal.is_some(),
-            missing: memory.missing_since.is_some(),
+            missing: memory.missing_since.is_some() || memory.loss_believed,
         }
     }
 }

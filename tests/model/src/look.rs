@@ -1,6 +1,6 @@
 //! A pass observes: its watch cache, its table of claims (`claims.rs` of the controller), its list, and the planner's word.
 
-use wazzup_operator::plan::{Call, Note};
+use wazzup_operator::plan::{Call, Known, Note};
 
 use crate::{
     bugs::Bug,
@@ -81,16 +81,27 @@ impl World {
         ((own != NONE).then_some(usize::from(own)), memory)
     }
 
-    /// Whether a pass asks the service at all; see `observe::needs_look`.
+    /// What a pass knows before it asks.
+    fn known(&self, own: Option<usize>, memory: Remembered, facts: Facts, held: bool) -> Known {
+        Known {
+            held,
+            deleting: facts.deleting,
+            finalizer: facts.finalizer,
+            has_channel: own.is_some(),
+            intent: facts.intent,
+            watches: memory.watches,
+            refused: memory.refusal,
+            missing: memory.missing,
+            transport: Some(self.scenario.transport),
+        }
+    }
+
+    /// Whether a pass asks the service at all.
     pub(crate) fn looks(&self, state: &State, replica: usize, object: usize) -> bool {
         let copy = Self::copy_for_look(state, replica, object);
         let (own, memory) = self.own(copy, state.replicas[replica].passes[object].carried);
-        let facts = self.pool.facts(copy.value);
-        if self.held(state, replica, own, object) {
-            return false;
-        }
-        let searching = own.is_none() && (facts.intent || memory.watches);
-        !facts.deleting || (facts.finalizer && (searching || memory.refusal))
+        let held = self.held(state, replica, own, object);
+        self.known(own, memory, self.pool.facts(copy.value), held).needs_list()
     }
 
     pub(crate) fn look(
@@ -111,14 +122,15 @@ impl World {
         let (own, memory) = self.own(copy, was.carried);
         let facts = self.pool.facts(copy.value);
         let held = self.held(state, replica, own, object);
-        let sight = if self.looks(state, replica, object) {
+        let known = self.known(own, memory, facts, held);
+        let sight = if known.needs_list() {
             let list = listed(state, replica, listing, own);
             if listing != Listing::Kept {
                 state.replicas[replica].desk = list;
                 state.replicas[replica].due = [false; OBJECTS];
             }
             match list {
-                Some(kept) => self.sight(state, replica, object, kept, listing, own, memory, facts),
+                Some(kept) => self.sight(state, replica, object, kept, listing, own, known),
                 None => Sight::Hidden,
             }
         } else {
@@ -199,8 +211,7 @@ impl World {
         kept: Kept,
         listing: Listing,
         own: Option<usize>,
-        memory: Remembered,
-        facts: Facts,
+        known: Known,
     ) -> Sight {
         let list = kept.list;
         let claims = &state.replicas[replica].claims;
@@ -217,20 +228,20 @@ impl World {
             let mut others = (0..OBJECTS).filter(|one| *one != object || self.bug == Bug::OwnClaimHides);
             self.bug == Bug::ClaimsIgnored || !others.any(claimed)
         };
-        let unclaimed = if own.is_none() || memory.missing || memory.watches {
+        let unclaimed = if known.needs_unclaimed() {
             all.filter(nobodys).fold(0, |mask, channel| mask | bit(channel))
         } else {
             0
         };
-        let claimed = if own.is_none() || memory.missing {
-            let known = |channel: &usize| self.bug != Bug::ClaimedAsListed || list[*channel] != Shown::Absent;
-            let others = (0..CHANNELS).filter(|channel| !nobodys(channel) && known(channel));
+        let claimed = if known.needs_claimed() {
+            let told = |channel: &usize| self.bug != Bug::ClaimedAsListed || list[*channel] != Shown::Absent;
+            let others = (0..CHANNELS).filter(|channel| !nobodys(channel) && told(channel));
             others.fold(0, |mask, channel| mask | bit(channel))
         } else {
             0
         };
         let mut open = (0..OBJECTS).filter(|one| *one != object && claims[*one].intent);
-        let others = open.next().filter(|_| facts.intent || memory.watches);
+        let others = open.next().filter(|_| known.needs_other_intents());
         Sight::List {
             age: state.clock - kept.at,
             list,
