@@ -45,7 +45,7 @@ fn each_state_asks_for_what_it_needs_and_no_more() {
     let bot = Transport::Telegram;
     let held = |seen: &mut Seen| seen.claim = Claim::HeldBy("shops/other".into());
     let missing = |seen: &mut Seen| seen.memory.missing_since = Some(at(-1));
-    let rows = [
+    let rows = vec![
         ("new", fresh(bot), [true, true, true, false]),
         ("new, by a link", fresh(Transport::Vk), [true, true, true, true]),
         (
