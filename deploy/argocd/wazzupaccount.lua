@@ -37,8 +37,8 @@ if ready.status == "True" then
   end
   return said("Healthy", ready.message or "ready")
 end
--- A Secret that Kubernetes did not let be read is asked for again; everything else a person must mend.
-if token ~= nil and token.status == "False" and token.reason ~= "SecretUnreadable" then
+-- What a person must mend; what is Unknown is asked for again.
+if token ~= nil and token.status == "False" then
   return said("Suspended", "a person is needed: " .. (token.message or token.reason))
 end
 if obj.spec ~= nil and obj.spec.suspend == true then

@@ -133,6 +133,7 @@ impl Purse<'_> {
                     "Secret {name} does not exist: kubectl -n {namespace} create secret generic {name}{literals}"
                 )));
             }
+            Err(error) if error.is_forbidden() => return Err(Token::Forbidden(error.to_string())),
             Err(error) => return Err(Token::Hidden(error.to_string())),
         };
         for key in keys {

@@ -1,4 +1,4 @@
-//! What an account needs next: its token, its list, its webhook subscription, its end.
+//! What an account needs next: its token, its list, its webhook subscription.
 
 use std::{ops::ControlFlow, time::Duration};
 
@@ -7,7 +7,7 @@ pub use super::account_seen::{
 };
 pub use super::account_tries::Tried;
 use super::{
-    AccountTrouble, Fact, Standing, Webhooks,
+    AccountTrouble, Fact, Standing, Webhooks, account_goodbye,
     account_tries::ask,
     identity::{Identity, judge},
     reasons::of_an_account as fact,
@@ -27,6 +27,9 @@ pub const EVENTS: [&str; 5] = [
 const MOST_RECORDED: usize = 64;
 const LONGEST_RECORDED: usize = 128;
 
+/// What could not be looked at, and tells nobody when it can, is looked at again.
+pub(super) const SOON: Duration = Duration::from_secs(5);
+
 /// Whether the rows have to be looked at in this pass, apart from the regular verification.
 pub fn needs_rows(deleting: bool, mode: WebhookMode, has_url: bool, known_rows: usize) -> bool {
     match mode {
@@ -38,7 +41,7 @@ pub fn needs_rows(deleting: bool, mode: WebhookMode, has_url: bool, known_rows: 
 /// Decides what to do about an account.
 pub fn plan(seen: &AccountSeen) -> AccountPlan {
     if seen.deleting {
-        return goodbye(seen);
+        return account_goodbye::plan(seen);
     }
     let wish = match &seen.wish {
         Ok(wish) => *wish,
@@ -70,7 +73,7 @@ pub fn plan(seen: &AccountSeen) -> AccountPlan {
 }
 
 /// Whether channels may use the account: the plan with what is pinned, or the one that says why not.
-fn usable(seen: &AccountSeen, mut plan: AccountPlan) -> ControlFlow<AccountPlan, AccountPlan> {
+pub(super) fn usable(seen: &AccountSeen, mut plan: AccountPlan) -> ControlFlow<AccountPlan, AccountPlan> {
     match (&seen.token, &seen.listing) {
         (Token::Invalid(why), _) => return ControlFlow::Break(invalid(plan, why)),
         (Token::Missing(why) | Token::Incomplete(why), _) => {
@@ -78,7 +81,14 @@ fn usable(seen: &AccountSeen, mut plan: AccountPlan) -> ControlFlow<AccountPlan,
         }
         (Token::Hidden(why), _) => {
             return ControlFlow::Break(AccountPlan {
-                again: Some(Duration::from_secs(5)),
+                again: Some(SOON),
+                ..unknown(true, plan, "SecretUnreadable", why)
+            });
+        }
+        // Nobody tells when the right is granted.
+        (Token::Forbidden(why), _) => {
+            return ControlFlow::Break(AccountPlan {
+                again: Some(SOON),
                 ..unusable(plan, "SecretUnreadable", why)
             });
         }
@@ -135,7 +145,7 @@ pub fn internal_error(why: &str) -> AccountPlan {
     }
 }
 
-fn quiet() -> AccountPlan {
+pub(super) fn quiet() -> AccountPlan {
     AccountPlan {
         finalizer: None,
         call: None,
@@ -155,12 +165,17 @@ fn out_of_reach(without: bool, plan: AccountPlan, fault: &Fault, in_a_row: u32) 
         return plan;
     }
     let why = format!("Wazzup cannot be looked at: {fault}");
+    unknown(without, plan, "CannotLook", &why)
+}
+
+/// It cannot be told how the account is. Channels `without` a token that serves are told.
+fn unknown(without: bool, plan: AccountPlan, reason: &'static str, why: &str) -> AccountPlan {
     AccountPlan {
-        trouble: without.then(|| (AccountTrouble::OutOfReach, why.clone())),
+        trouble: without.then(|| (AccountTrouble::OutOfReach, why.to_owned())),
         facts: Some(vec![
-            fact("Ready", Standing::Unknown, "CannotLook", &why),
-            fact("Authenticated", Standing::Unknown, "CannotLook", &why),
-            fact("WebhooksSubscribed", Standing::Unknown, "CannotLook", &why),
+            fact("Ready", Standing::Unknown, reason, why),
+            fact("Authenticated", Standing::Unknown, reason, why),
+            fact("WebhooksSubscribed", Standing::Unknown, reason, why),
         ]),
         ..plan
     }
@@ -192,7 +207,7 @@ fn unusable(plan: AccountPlan, reason: &'static str, why: &str) -> AccountPlan {
 }
 
 /// Our rows: those the status records, and those under our own path. Foreign ones are never touched.
-fn ours<'a>(seen: &AccountSeen, rows: &'a [Row]) -> Vec<&'a Row> {
+pub(super) fn ours<'a>(seen: &AccountSeen, rows: &'a [Row]) -> Vec<&'a Row> {
     rows.iter()
         .filter(|row| {
             let under_our_path = seen
@@ -253,7 +268,7 @@ fn managed(
     let rows = match &seen.rows {
         Rows::NotAsked => return (None, None),
         Rows::Failed(fault) => {
-            plan.again = Some(Duration::from_secs(5));
+            plan.again = Some(SOON);
             let why = format!("the subscription could not be looked at: {fault}");
             return (
                 None,
@@ -319,76 +334,5 @@ fn withdraw(seen: &AccountSeen, wish: AccountWish, plan: &mut AccountPlan) {
         if !ids.is_empty() && !wish.suspend {
             ask(seen, plan, AccountCall::Unsubscribe(ids), false);
         }
-    }
-}
-
-fn goodbye(seen: &AccountSeen) -> AccountPlan {
-    let release = || AccountPlan {
-        finalizer: Some(false),
-        ..quiet()
-    };
-    if !seen.finalizer {
-        return quiet();
-    }
-    if let Some(first) = seen.dependents.first() {
-        let (namespace, name) = first.split_once('/').unwrap_or(("NAMESPACE", first));
-        let names = seen.dependents.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-        let why = format!(
-            "{} channel(s) still use this account, and it waits for them: {names}; delete them first: kubectl -n {namespace} delete wazzupchannel {name} ; to leave a channel at Wazzup, before or while its object is being deleted: kubectl -n {namespace} annotate --overwrite wazzupchannel {name} wazzup24.com/abandon=true",
-            seen.dependents.len()
-        );
-        // What its channels may do does not change by its going.
-        let (ControlFlow::Continue(state) | ControlFlow::Break(state)) = usable(seen, quiet());
-        let mut facts = vec![
-            fact("Ready", Standing::False, "WaitingForChannels", &why),
-            fact("Reconciling", Standing::True, "WaitingForChannels", &why),
-        ];
-        let told = state.facts.into_iter().flatten();
-        facts.extend(told.filter(|fact| fact.kind == "Authenticated"));
-        return AccountPlan {
-            facts: Some(facts),
-            pin: state.pin,
-            trouble: state.trouble,
-            again: state.again,
-            ..quiet()
-        };
-    }
-    match (&seen.token, &seen.rows) {
-        // Events to a URL that nobody serves any more get 404; an account must not hang on that.
-        (
-            Token::Invalid(_) | Token::Missing(_) | Token::Incomplete(_) | Token::Hidden(_) | Token::Refused { .. },
-            _,
-        )
-        | (Token::Present, Rows::NotAsked | Rows::Failed(Fault::Denied { .. } | Fault::Missing { .. })) => release(),
-        (Token::Pending, _) => quiet(),
-        (Token::Unreached { fault, .. }, _) | (Token::Present, Rows::Failed(fault)) => AccountPlan {
-            again: Some(Duration::from_secs(5)),
-            ..unsubscribing(quiet(), &fault.to_string())
-        },
-        (Token::Present, Rows::Listed(rows)) => {
-            let ids: Vec<String> = ours(seen, rows).iter().map(|row| row.id.clone()).collect();
-            if ids.is_empty() {
-                return release();
-            }
-            let mut plan = quiet();
-            match ask(seen, &mut plan, AccountCall::Unsubscribe(ids), false) {
-                Some(why) => unsubscribing(plan, &why),
-                None => plan,
-            }
-        }
-    }
-}
-
-/// An account that goes cannot take its subscription along yet.
-fn unsubscribing(plan: AccountPlan, why: &str) -> AccountPlan {
-    let why = format!(
-        "the webhook subscription could not be removed yet: {why}; it is tried again; to let the account go without that, take its token away: delete the Secret that spec.auth names, or name one that does not exist"
-    );
-    AccountPlan {
-        facts: Some(vec![
-            fact("Ready", Standing::False, "Unsubscribing", &why),
-            fact("Reconciling", Standing::True, "Unsubscribing", &why),
-        ]),
-        ..plan
     }
 }

@@ -82,8 +82,10 @@ pub enum Token {
     Missing(String),
     /// Its Secret lacks a value: in words that say how to mend it.
     Incomplete(String),
-    /// The Secret could not be read.
+    /// The Secret could not be read just now: why.
     Hidden(String),
+    /// The operator has no right to read the Secret: why.
+    Forbidden(String),
     /// Wazzup gives none, or refuses it.
     Refused {
         /// The condition's reason.

@@ -212,8 +212,7 @@ fn answered(seen: &Seen, look: &Look, again: impl FnOnce(&str) -> Plan) -> Optio
 /// made is asked about, for the object goes with what is its own.
 fn without_an_intent(seen: &Seen, wish: &Wish, repeated: &Repeated) -> Plan {
     let left = remaining(repeated.at, seen.timing.create_grace, seen.now);
-    // An account that will not be usable by itself shows nothing, and nothing more comes. One whose Secret could not be read for a
-    // moment says that it is not authenticated.
+    // An account that will not be usable by itself shows nothing, and nothing more comes. A refused token may be replaced.
     let useless = match &seen.account {
         Account::Usable { .. }
         | Account::Pending

@@ -4,10 +4,11 @@
 //! no HTTP, no clock, no runtime, no log; time, chance and identity are arguments, and "could not look" is a value.
 //! `seen` is all that can be known (`memory` the part that outlives a restart, `looks` what is asked for), `decision` all that can be done, `channel` the ladder between them, `settle` what an
 //! answer changes, `report` what people are told (`reasons` the closed list),
-//! `account` what an account needs, `token` when to ask for one, `identity` whether it is still the same account's, `check` the laws that every plan obeys.
+//! `account` what an account needs (`account_goodbye` when it goes), `token` when to ask for one, `identity` whether it is still the same account's, `check` the laws that every plan obeys.
 //! Next: `controller` observes and acts.
 
 pub mod account;
+mod account_goodbye;
 mod account_seen;
 mod account_tries;
 mod channel;

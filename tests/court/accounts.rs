@@ -178,6 +178,12 @@ pub fn states() -> Vec<Case> {
             WORDS,
         ),
         case(
+            "a Secret that nobody let the operator read",
+            token(Token::Forbidden(WORDS.into())),
+            RESTS,
+            WORDS,
+        ),
+        case(
             "a refused token",
             account(|seen| seen.listing = failed(denied(), 1)),
             RESTS,

@@ -77,14 +77,14 @@ fn mode(seen: &mut AccountSeen, mode: WebhookMode) {
     seen.wish = Ok(AccountWish { mode, suspend: false });
 }
 
-fn denied() -> Fault {
+pub(super) fn denied() -> Fault {
     Fault::Denied {
         status: 401,
         words: "bad token".into(),
     }
 }
 
-fn unclear() -> Fault {
+pub(super) fn unclear() -> Fault {
     Fault::Unclear { why: "deadline".into() }
 }
 
@@ -124,13 +124,28 @@ fn a_spec_that_cannot_be_read_and_a_token_that_is_not_there_say_so_and_stop_the_
     );
     for (token, reason) in [
         (Token::Missing("Secret t is not there".into()), "SecretNotFound"),
-        (Token::Hidden("forbidden".into()), "SecretUnreadable"),
+        (Token::Forbidden("forbidden".into()), "SecretUnreadable"),
     ] {
         let plan = with(|seen| seen.token = token);
         assert_eq!(lines(&plan)[1], format!("Authenticated=False/{reason}"));
         assert!(matches!(plan.trouble, Some((AccountTrouble::NotAuthenticated, _))));
         assert_eq!(plan.call, None);
     }
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_just_now_says_that_nobody_knows() {
+    let plan = with(|seen| seen.token = Token::Hidden("no answer".into()));
+    assert_eq!(
+        lines(&plan),
+        [
+            "Ready=Unknown/SecretUnreadable",
+            "Authenticated=Unknown/SecretUnreadable",
+            "WebhooksSubscribed=Unknown/SecretUnreadable",
+        ]
+    );
+    assert_eq!(plan.trouble, Some((AccountTrouble::OutOfReach, "no answer".into())));
+    assert_eq!(plan.call, None);
 }
 
 #[test]
@@ -264,60 +279,6 @@ fn a_suspended_account_writes_nothing() {
 }
 
 #[test]
-fn an_account_waits_for_its_channels_then_takes_its_subscription_along() {
-    let going = |change: &dyn Fn(&mut AccountSeen)| {
-        with(|seen| {
-            seen.deleting = true;
-            change(seen);
-        })
-    };
-    let waiting = going(&|seen| seen.dependents = vec!["shops/a".into()]);
-    assert_eq!(
-        lines(&waiting),
-        ["Ready=False/WaitingForChannels", "Reconciling=True/WaitingForChannels"]
-    );
-    let said = &waiting.facts.as_ref().unwrap()[0].message;
-    for command in [
-        "kubectl -n shops delete wazzupchannel a ",
-        "wazzupchannel a wazzup24.com/abandon=true",
-    ] {
-        assert!(said.contains(command), "{said}");
-    }
-    assert_eq!((waiting.finalizer, waiting.call), (None, None));
-    let unsubscribing = going(&|_| {});
-    assert!(matches!(unsubscribing.call, Some(AccountCall::Unsubscribe(ref ids)) if ids.len() == EVENTS.len()));
-    assert_eq!(unsubscribing.finalizer, None);
-    assert_eq!(
-        going(&|seen| seen.rows = Rows::Listed(Vec::new())).finalizer,
-        Some(false)
-    );
-    let foreign = vec![row(1, "channel.create", "https://elsewhere.example.com")];
-    assert_eq!(
-        going(&|seen| seen.rows = Rows::Listed(foreign.clone())).finalizer,
-        Some(false)
-    );
-    let later = going(&|seen| seen.rows = Rows::Failed(unclear()));
-    assert_eq!(
-        (later.finalizer, lines(&later)[0].as_str()),
-        (None, "Ready=False/Unsubscribing")
-    );
-    let released: [&dyn Fn(&mut AccountSeen); 3] = [
-        &|seen| seen.token = Token::Missing("Secret t is not there".into()),
-        &|seen| seen.rows = Rows::Failed(denied()),
-        &|seen| seen.wish = Err("unreadable".into()),
-    ];
-    for change in &released[..2] {
-        assert_eq!(
-            going(change).finalizer,
-            Some(false),
-            "an account must not hang on its rows"
-        );
-    }
-    assert!(going(released[2]).call.is_some(), "what the spec says matters no more");
-    assert_eq!(going(&|seen| seen.finalizer = false).finalizer, None);
-}
-
-#[test]
 fn rows_are_looked_at_only_where_some_can_be_ours() {
     for (deleting, mode, has_url, known, expected) in [
         (false, WebhookMode::Managed, true, 0, true),
@@ -437,39 +398,6 @@ fn a_defect_is_said_on_the_account_too() {
     let plan = super::super::account::internal_error("the pass panicked");
     assert_eq!(lines(&plan), ["Ready=Unknown/InternalError"]);
     assert_eq!((plan.call, plan.trouble), (None, None));
-}
-
-#[test]
-fn an_account_that_goes_lets_its_channels_do_no_more_than_before() {
-    let wrong = IdentitySeen {
-        pinned: RemoteAccountId::parse("1111").ok(),
-        claimed: RemoteAccountId::parse("2222").ok(),
-        ..IdentitySeen::default()
-    };
-    let going = |change: &dyn Fn(&mut AccountSeen)| {
-        with(|seen| {
-            seen.deleting = true;
-            seen.dependents = vec!["shop/bot".into()];
-            change(seen);
-        })
-    };
-    let plan = going(&|seen| seen.identity = Some(wrong.clone()));
-    assert!(
-        matches!(plan.trouble, Some((AccountTrouble::NotAuthenticated, _))),
-        "{plan:?}"
-    );
-    assert_eq!(
-        lines(&plan),
-        [
-            "Ready=False/WaitingForChannels",
-            "Reconciling=True/WaitingForChannels",
-            "Authenticated=False/AccountChanged"
-        ]
-    );
-    let plan = going(&|seen| seen.token = Token::Incomplete("no key".into()));
-    assert!(plan.trouble.is_some());
-    let plan = going(&|_| {});
-    assert_eq!((plan.trouble, plan.finalizer, plan.call), (None, None, None));
 }
 
 #[test]

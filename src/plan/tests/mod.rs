@@ -4,6 +4,7 @@
 //! `laws` holds of every world that `tape` draws at random.
 
 mod account;
+mod account_goodbye;
 mod account_tries;
 mod create;
 mod gone;

@@ -23,14 +23,20 @@ fn no_answer() -> Fault {
 
 #[test]
 fn an_account_whose_secret_cannot_be_read_is_looked_at_again_soon_also_while_it_goes() {
-    let hidden = Token::Hidden("forbidden".into());
-    assert_eq!(account(|seen| seen.token = hidden.clone()).again, SOON);
-    let waits = account(|seen| {
+    for hidden in [Token::Hidden("no answer".into()), Token::Forbidden("forbidden".into())] {
+        assert_eq!(account(|seen| seen.token = hidden.clone()).again, SOON);
+        let waits = account(|seen| {
+            seen.deleting = true;
+            seen.dependents = vec!["shops/shop".into()];
+            seen.token = hidden.clone();
+        });
+        assert_eq!((waits.again, waits.finalizer), (SOON, None));
+    }
+    let alone = account(|seen| {
         seen.deleting = true;
-        seen.dependents = vec!["shops/shop".into()];
-        seen.token = hidden;
+        seen.token = Token::Hidden("no answer".into());
     });
-    assert_eq!((waits.again, waits.finalizer), (SOON, None));
+    assert_eq!((alone.again, alone.finalizer), (SOON, None));
     let rows = account(|seen| {
         seen.deleting = true;
         seen.rows = Rows::Failed(no_answer());
