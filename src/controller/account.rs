@@ -17,13 +17,13 @@ use super::{
     interval::{interval, next_list},
     recall::{Recall, Recalls},
     slots::aside,
-    token::Purse,
+    token::{Got, Purse, unread},
 };
 use crate::{
     api::{WazzupAccount, names},
     clock,
     cluster::{
-        notes,
+        ClusterError, notes,
         secrets::{self, AccountKeys},
     },
     model::Fault,
@@ -105,16 +105,24 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
     let rate = u32::try_from(account.spec.rate_limit.requests_per_second)
         .unwrap_or(1)
         .clamp(1, 1_000);
-    let desk = context.desks.open(key, rate);
-    let keys = keys(context, account, recall).await?;
+    let desk = context.desks.open(key, &account.uid().unwrap_or_default(), rate);
+    let (keys, lack) = match keys(context, account, recall).await {
+        Ok(keys) => (keys, None),
+        Err(error) if error.is_conflict() => return Err(error.into()),
+        // Without its own Secret nothing is done, and it is told like one that the account names.
+        Err(error) => (AccountKeys::random(), Some(own_secret_unread(account, &error))),
+    };
     let purse = Purse {
         context,
         account,
         desk: &desk,
         keys: &keys,
     };
-    let (got, looked) = loop {
-        let got = purse.token(recall).await?;
+    let (mut got, looked) = loop {
+        let got = match &lack {
+            Some(lack) => Got::without(lack.clone()),
+            None => purse.token(recall).await?,
+        };
         if got.token != Token::Present {
             break (got, Looked::default());
         }
@@ -128,6 +136,7 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
             break (got, looked);
         }
     };
+    recall.count(&mut got.token);
     let Looked { snapshot, repeat } = looked;
     let again = got.again;
     let seen = observe(&purse, key, got.token, snapshot.as_deref(), recall).await;
@@ -159,7 +168,7 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
 
 /// The account's keys, read anew only when their Secret is another one than it was. Nothing is made for an account that
 /// goes: its namespace may be going too.
-async fn keys(context: &Context, account: &WazzupAccount, recall: &mut Recall) -> Result<AccountKeys, PassError> {
+async fn keys(context: &Context, account: &WazzupAccount, recall: &mut Recall) -> Result<AccountKeys, ClusterError> {
     let (namespace, name) = key_of(account);
     let shown = context.caches.secret_version(&namespace, &names::account_secret(&name));
     if let Some(kept) = recall.kept.as_ref().filter(|_| shown.is_some())
@@ -174,6 +183,15 @@ async fn keys(context: &Context, account: &WazzupAccount, recall: &mut Recall) -
     };
     let kept = recall.kept.as_ref();
     Ok(kept.map_or_else(AccountKeys::random, |kept| kept.keys.clone()))
+}
+
+fn own_secret_unread(account: &WazzupAccount, error: &ClusterError) -> Token {
+    let (namespace, name) = key_of(account);
+    let secret = names::account_secret(&name);
+    let why = format!(
+        "Secret {secret}, in which the operator keeps what it needs for this account, could not be read or made: {error}; look at it: kubectl -n {namespace} get secret {secret}"
+    );
+    unread(error, why)
 }
 
 /// A list, and when it is wanted again before its time.

@@ -169,10 +169,13 @@ fn identity(purse: &Purse<'_>, key: &Key, listed: &Listed, recall: &Recall) -> I
             .filter(|_| !lost)
     });
     let unmanaged = status.unmanaged_channels.iter().map(|channel| channel.id.clone());
-    let known: BTreeSet<ChannelId> = held
+    let mut known: BTreeSet<ChannelId> = held
         .chain(unmanaged)
         .filter_map(|id| ChannelId::parse(&id).ok())
         .collect();
+    let searching = purse.context.claims.searching(key);
+    let open = searching.len();
+    known.extend(searching.into_iter().flatten());
     let auth = &purse.account.spec.auth;
     let named = auth.white_label.as_ref().map(|white_label| &white_label.account_id);
     IdentitySeen {
@@ -188,6 +191,7 @@ fn identity(purse: &Purse<'_>, key: &Key, listed: &Listed, recall: &Recall) -> I
             .unwrap_or_default(),
         listed: known.iter().filter(|id| listed.channels.contains_key(id)).count(),
         known: known.len(),
+        open,
         complete: listed.unreadable == 0,
         confirm: purse.account.annotations().get(names::CONFIRM_ACCOUNT).cloned(),
     }

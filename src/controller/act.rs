@@ -10,6 +10,7 @@ use super::{
     claims::Take,
     context::Context,
     desk::{Desk, Standing},
+    publish::{Shown, publish},
     slots::aside,
     status, supplies,
 };
@@ -18,9 +19,9 @@ use crate::{
     clock,
     cluster::{
         ClusterError, notes,
-        sink::{self, Content, Written},
+        sink::{self, Content},
     },
-    model::{ChannelId, CreateOutcome, Credentials, Fault, Sensitive},
+    model::{CreateOutcome, Credentials, Fault, Sensitive},
     plan::{Answer, Call, Note, Plan, Seen, SinkOrder, Wish, settle, was_there},
     wazzup::{Client, Lane},
 };
@@ -87,7 +88,13 @@ pub(super) async fn act(
     if let Some(note) = &plan.note {
         object = write_note(context, &object, note, true).await?;
     }
-    object = status::remember(context, &object, &plan.memory).await?;
+    object = match status::remember(context, &object, &plan.memory).await {
+        Err(PassError::Cluster(error)) if error.is_not_found() => {
+            forget(context, &object);
+            return Err(error.into());
+        }
+        remembered => remembered?,
+    };
     if !context.fence.holds() {
         return Err(PassError::NotLeading);
     }
@@ -100,9 +107,16 @@ pub(super) async fn act(
         if let Note::RecordId(id) = note {
             context.qr.replay(&object, id);
         }
-        object = write_note_surely(context, &object, note).await?;
-        if matches!(note, Note::ClearIntent) {
-            context.claims.written(&object);
+        match write_note_surely(context, &object, note).await? {
+            Some(written) => {
+                if matches!(note, Note::ClearIntent) {
+                    written_down(context, &written);
+                }
+                object = written;
+            }
+            // What was let go stays so for an older view of it.
+            None if matches!(note, Note::RemoveFinalizer) => {}
+            None => forget(context, &object),
         }
     }
     Ok(Acted {
@@ -159,10 +173,17 @@ async fn write_note(
     };
     match note {
         Note::RecordId(id) => context.qr.replay(&written, id),
-        Note::OpenIntent(_) | Note::ClearIntent | Note::ForgetId => context.claims.written(&written),
+        Note::OpenIntent(_) | Note::ClearIntent | Note::ForgetId => written_down(context, &written),
         Note::RemoveFinalizer => {}
     }
     Ok(written)
+}
+
+/// What an object says of itself counts before the watch shows it; who was told that its channel is held may have it then.
+fn written_down(context: &Context, object: &WazzupChannel) {
+    if let Some(heir) = context.claims.written(object) {
+        context.channels.wake(&heir);
+    }
 }
 
 /// A channel whose answer came after another object had found it in a list and taken it for its own: what this create has
@@ -183,7 +204,13 @@ fn claimed(context: &Context, object: &WazzupChannel, plan: &Plan, answer: Answe
 
 /// What follows a remote change must not be lost to somebody else's edit or to a moment's trouble. A replica that leads no
 /// more writes it only where nobody has gone on since: its intent is still there for the one that leads.
-async fn write_note_surely(context: &Context, object: &WazzupChannel, note: &Note) -> Result<WazzupChannel, PassError> {
+///
+/// Returns the object as it is then; `None` when it is gone.
+async fn write_note_surely(
+    context: &Context,
+    object: &WazzupChannel,
+    note: &Note,
+) -> Result<Option<WazzupChannel>, PassError> {
     let write = write_again(context, object, note);
     match note {
         Note::RemoveFinalizer => context.claims.releasing(object, write).await,
@@ -191,16 +218,20 @@ async fn write_note_surely(context: &Context, object: &WazzupChannel, note: &Not
     }
 }
 
-async fn write_again(context: &Context, object: &WazzupChannel, note: &Note) -> Result<WazzupChannel, PassError> {
+async fn write_again(
+    context: &Context,
+    object: &WazzupChannel,
+    note: &Note,
+) -> Result<Option<WazzupChannel>, PassError> {
     let mut object = object.clone();
     let mut pause = Duration::from_millis(100);
     for _ in 0..8 {
         let leads = context.fence.holds();
         match notes::carry_out(&context.client, &object, note, !leads).await {
-            Ok(written) => return Ok(written),
+            Ok(written) => return Ok(Some(written)),
             Err(error) if error.is_not_found() => {
                 left_behind(context, &object, note).await;
-                return Ok(object);
+                return Ok(None);
             }
             Err(error) if error.is_conflict() && !leads => return Err(error.into()),
             Err(error) => {
@@ -211,7 +242,7 @@ async fn write_again(context: &Context, object: &WazzupChannel, note: &Note) -> 
                         Ok(Some(fresh)) => object = fresh,
                         Ok(None) => {
                             left_behind(context, &object, note).await;
-                            return Ok(object);
+                            return Ok(None);
                         }
                         Err(error) => tracing::debug!(%error, "the object could not be read"),
                     }
@@ -223,14 +254,22 @@ async fn write_again(context: &Context, object: &WazzupChannel, note: &Note) -> 
             }
         }
     }
-    Ok(notes::carry_out(&context.client, &object, note, !context.fence.holds()).await?)
+    let written = notes::carry_out(&context.client, &object, note, !context.fence.holds()).await?;
+    Ok(Some(written))
+}
+
+/// The object is gone, maybe since before the last claim that was made for it: the watch tells of it no more, and what it had open
+/// would count for ever.
+fn forget(context: &Context, object: &WazzupChannel) {
+    if let Some(heir) = context.claims.remove(object) {
+        context.channels.wake(&heir);
+    }
 }
 
 /// The object vanished while its channel was being made, finalizer or not: the API server drops a finalizer that is written
 /// at the moment of a deletion. The channel is nobody's then, which the account shows, and is told.
 async fn left_behind(context: &Context, object: &WazzupChannel, note: &Note) {
     let Note::RecordId(id) = note else { return };
-    context.claims.remove(object);
     let why = format!(
         "the object went while channel {id} was being made for it, and the channel is still at Wazzup: delete it there, or make a WazzupChannel with spec.channelId {id}"
     );
@@ -333,7 +372,7 @@ async fn send(
             })
         }
         Call::OpenLink(id) => {
-            let result = aside(open_link(client, wish, id.as_ref())).await;
+            let result = aside(client.create_iframe_link(wish.transport, id.as_ref())).await;
             desk.note("create_iframe_link", &result, since);
             match publish(context, channel, result, Content::Link).await {
                 Shown::Yes => Answer::Link(Ok(())),
@@ -348,45 +387,6 @@ async fn send(
                 context.desks.deleted(&context.behind(&account_of(channel)), id);
             }
             Answer::Delete(result)
-        }
-    }
-}
-
-async fn open_link(client: &Client, wish: &Wish, id: Option<&ChannelId>) -> Result<Sensitive<String>, Fault> {
-    client.create_iframe_link(wish.transport, id).await
-}
-
-/// Whether a person can read what a call returned.
-enum Shown {
-    Yes,
-    No(Fault),
-    /// The API server may have taken it.
-    Perhaps(Fault),
-}
-
-/// Puts what a call returned where a person can read it.
-async fn publish(
-    context: &Context,
-    channel: &WazzupChannel,
-    result: Result<Sensitive<String>, Fault>,
-    wrap: impl FnOnce(Sensitive<String>) -> Content,
-) -> Shown {
-    let content = match result {
-        Ok(content) => wrap(content),
-        Err(fault) => return Shown::No(fault),
-    };
-    let unclear = |why| Fault::Unclear { why };
-    let shown = context.caches.sink_metadata(channel);
-    match sink::publish(&context.client, channel, shown, &content).await {
-        Ok(Written::Done) => Shown::Yes,
-        Ok(Written::NameTaken) => Shown::No(unclear("the sink's name is taken by a foreign object".to_owned())),
-        Err(error) => {
-            let why = unclear(format!("it could not be stored: {error}"));
-            if error.is_forbidden() || error.is_refused() || error.is_conflict() {
-                Shown::No(why)
-            } else {
-                Shown::Perhaps(why)
-            }
         }
     }
 }

@@ -1,11 +1,14 @@
 //! What a call leaves behind besides its answer.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use axum::{
     Json, Router,
     http::StatusCode,
-    routing::{delete, get},
+    routing::{delete, get, patch, post},
 };
 use serde_json::json;
 use tokio::{net::TcpListener, sync::Notify};
@@ -13,13 +16,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
+    api::names,
     controller::{
         Options,
         desk::{Changes, Snapshot},
+        observe::observe,
         run, wish as wish_of,
     },
     leader::Fence,
     metrics::Metrics,
+    model::ChannelId,
+    plan::{Account, Look, Remote, RemoteById, Webhooks, plan},
     wazzup::{AllowedHosts, ApiUrl, install_tls},
 };
 
@@ -61,8 +68,12 @@ impl Service {
 
 /// A context that may call this host, and whose API server never answers.
 fn context(host: &str, stop: &CancellationToken) -> Context {
+    context_of(Router::new().fallback(std::future::pending::<StatusCode>), host, stop)
+}
+
+/// The same, with this API server.
+fn context_of(server: Router, host: &str, stop: &CancellationToken) -> Context {
     install_tls();
-    let nowhere = Router::new().fallback(std::future::pending::<StatusCode>);
     let address = ([127, 0, 0, 1], 0).into();
     let options = Options {
         namespaces: Vec::new(),
@@ -75,7 +86,7 @@ fn context(host: &str, stop: &CancellationToken) -> Context {
         concurrency: 1,
         identity: "test".to_owned(),
     };
-    let client = kube::Client::new(nowhere, "system");
+    let client = kube::Client::new(server, "system");
     run::build(client, options, Arc::new(Metrics::default()), Fence::open(), stop).unwrap()
 }
 
@@ -83,7 +94,9 @@ fn context(host: &str, stop: &CancellationToken) -> Context {
 fn desk_of(context: &Context, host: &str) -> (Arc<Desk>, Client) {
     let url = ApiUrl::parse(&format!("http://{host}"), &context.options.allowed_hosts).unwrap();
     let client = Client::new(context.http.clone(), url, Sensitive::new("token".to_owned()));
-    let desk = context.desks.open(&("shop".to_owned(), "default".to_owned()), 20);
+    let desk = context
+        .desks
+        .open(&("shop".to_owned(), "default".to_owned()), "account", 20);
     desk.set(|standing| standing.client = Some(client.clone()));
     (desk, client)
 }
@@ -171,5 +184,69 @@ async fn a_list_that_was_under_way_when_the_token_changed_never_vouches_for_the_
     assert!(under_way.is_none() && desk.last().is_none());
     service.go.notify_one();
     assert_eq!(ids(look().await), ["theirs"], "the next one is the new token's");
+    stop.cancel();
+}
+
+/// An API server that takes what is written before a call, and knows the object no more after that.
+fn forgetful(object: &WazzupChannel) -> Router {
+    let (object, writes) = (object.clone(), Arc::new(AtomicUsize::new(0)));
+    let write = move |Json(body): Json<serde_json::Value>| {
+        let (mut object, before) = (object.clone(), writes.fetch_add(1, Ordering::Relaxed));
+        async move {
+            if before >= 2 {
+                let gone = json!({"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404});
+                return (StatusCode::NOT_FOUND, Json(gone));
+            }
+            if let Some(intent) = body["metadata"]["annotations"][names::CREATE_INTENT].as_str() {
+                object
+                    .annotations_mut()
+                    .insert(names::CREATE_INTENT.to_owned(), intent.to_owned());
+            }
+            (StatusCode::OK, Json(serde_json::to_value(object).unwrap()))
+        }
+    };
+    let objects = "/apis/wazzup24.com/v1alpha1/namespaces/shop/wazzupchannels/bot";
+    let none = || async { (StatusCode::NOT_FOUND, Json(json!({"kind": "Status", "code": 404}))) };
+    Router::new()
+        .route(objects, patch(write.clone()))
+        .route(&format!("{objects}/status"), patch(write))
+        .fallback(none)
+}
+
+#[tokio::test]
+async fn what_an_object_had_open_counts_no_more_once_it_is_gone() {
+    let object = json!({
+        "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupChannel",
+        "metadata": {"name": "bot", "namespace": "shop", "uid": "bot"}, "spec": {"transport": "whatsapp"},
+    });
+    let object: WazzupChannel = serde_json::from_value(object).unwrap();
+    let stop = CancellationToken::new();
+    let refusal = || async { (StatusCode::BAD_REQUEST, Json(json!({"code": "NO", "detail": "no"}))) };
+    let service = Router::new().route("/v2/channels", post(refusal));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async { axum::serve(listener, service).await });
+    let context = context_of(forgetful(&object), &host, &stop);
+    let (desk, _) = desk_of(&context, &host);
+    let mut seen = observe(&context, &object, None).await.seen;
+    seen.account = Account::Usable {
+        webhooks: Webhooks::Ready,
+    };
+    seen.remote = Remote::Looked(Look {
+        age: Duration::ZERO,
+        mine: None,
+        by_id: RemoteById::NotAsked,
+        unclaimed: Vec::new(),
+        claimed: Vec::new(),
+        empty: true,
+        complete: true,
+        other_intents: Vec::new(),
+    });
+    let planned = plan(&seen);
+    assert_eq!(planned.call, Some(Call::Create { alone: false }));
+    let acted = act(&context, &object, &seen, planned, Some(&desk), &desk.standing()).await;
+    assert_eq!(acted.unwrap().plan.note, Some(Note::ClearIntent), "it was refused");
+    let open = context.claims.other_intents(object.spec.transport, "another", |_| true);
+    assert!(open.is_empty(), "no other object of its transport waits for it");
     stop.cancel();
 }

@@ -74,10 +74,11 @@ pub(super) fn after_error(channel: Arc<WazzupChannel>, error: &PassError, contex
 }
 
 async fn pass(channel: &WazzupChannel, context: &Context) -> Result<Action, PassError> {
-    let (mut channel, mut carried) = (channel.clone(), None);
+    let (mut channel, mut carried, mut changed) = (channel.clone(), None, false);
     loop {
         let (acted, seen) = once(&channel, context, carried.take()).await?;
         let uid = channel.uid().unwrap_or_default();
+        changed |= acted.called;
         if acted.called {
             context.marks.set(&uid);
         }
@@ -97,7 +98,7 @@ async fn pass(channel: &WazzupChannel, context: &Context) -> Result<Action, Pass
             carried = Some(acted.plan.memory);
             continue;
         }
-        status::say(context, &acted.object, &seen, &acted.plan, acted.called).await?;
+        status::say(context, &acted.object, &seen, &acted.plan, changed).await?;
         return Ok(next(context, &uid, &acted.plan));
     }
 }

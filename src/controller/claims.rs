@@ -31,6 +31,15 @@ pub(super) enum Take {
     Outgrown,
 }
 
+/// What an object's own word has changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    /// An id that it claims only now.
+    pub(super) new: Option<ChannelId>,
+    /// Who holds from now on the channel that it had.
+    pub(super) heir: Option<Key>,
+}
+
 #[derive(Default)]
 pub(super) struct Claims(Mutex<Table>);
 
@@ -67,9 +76,11 @@ impl Claims {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over what an object says of itself. Returns an id that it claims only now.
-    pub(super) fn update(&self, channel: &WazzupChannel) -> Option<ChannelId> {
-        let uid = channel.uid()?;
+    /// Takes over what an object says of itself.
+    pub(super) fn update(&self, channel: &WazzupChannel) -> Told {
+        let Some(uid) = channel.uid() else {
+            return Told::default();
+        };
         let mut entry = entry(channel, &uid);
         let mut table = self.table();
         if entry.id.is_none()
@@ -89,15 +100,15 @@ impl Claims {
     }
 
     /// Takes over what this process has just written, before the watch shows it: another object's search must count an
-    /// intent from the moment it is there.
-    pub(super) fn written(&self, channel: &WazzupChannel) {
-        let Some(uid) = channel.uid() else { return };
+    /// intent from the moment it is there. Returns who holds from now on what it had.
+    pub(super) fn written(&self, channel: &WazzupChannel) -> Option<Key> {
+        let uid = channel.uid()?;
         let entry = entry(channel, &uid);
         let entry = Entry {
             local_intent: entry.intent.is_some(),
             ..entry
         };
-        self.table().put(&uid, entry);
+        self.table().put(&uid, entry).heir
     }
 
     /// Claims an id for an object before the watch shows it; nothing is claimed when another object was first.
@@ -237,6 +248,14 @@ impl Claims {
         })
     }
 
+    /// Objects of an account that wait for what a create has made: of each, what was there before it.
+    pub(super) fn searching(&self, account: &Key) -> Vec<Vec<ChannelId>> {
+        let table = self.table();
+        let here = table.entries.values().filter(|entry| entry.account == *account);
+        let open = here.filter_map(|entry| entry.intent.as_ref());
+        open.map(|intent| intent.baseline.clone()).collect()
+    }
+
     /// Objects with an unresolved or repeated create in an account.
     pub(super) fn unresolved(&self, account: &Key) -> Vec<Key> {
         self.table().unresolved(account)
@@ -261,11 +280,12 @@ impl Table {
         if known { Take::Known } else { Take::New }
     }
 
-    fn put(&mut self, uid: &str, entry: Entry) -> Option<ChannelId> {
+    fn put(&mut self, uid: &str, entry: Entry) -> Told {
         let before = self.entries.get(uid).and_then(|before| before.id.clone());
         let new = entry.id.clone().filter(|id| before.as_ref() != Some(id));
+        let mut heir = None;
         if before != entry.id {
-            self.drop_entry(uid);
+            heir = self.drop_entry(uid);
             if let Some(id) = &entry.id {
                 self.by_id.entry(id.clone()).or_default().push(uid.to_owned());
             }
@@ -283,7 +303,7 @@ impl Table {
             }
         }
         self.entries.insert(uid.to_owned(), entry);
-        new
+        Told { new, heir }
     }
 
     /// Returns who holds the entry's channel from now on.

@@ -100,7 +100,13 @@ fn who_comes_after_a_holder_that_went_is_named_so_that_it_can_be_woken() {
     claims.update(&holder);
     claims.update(&channel("young", "2026-02-01T00:00:00Z", Some("x"), None));
     let young = ("shop".to_owned(), "young".to_owned());
-    assert_eq!(claims.remove(&holder), Some(young));
+    assert_eq!(claims.remove(&holder), Some(young.clone()));
+    claims.update(&holder);
+    let lost = channel("old", "2026-01-01T00:00:00Z", None, None);
+    assert_eq!(claims.written(&lost), Some(young.clone()), "or that let its channel go");
+    claims.update(&holder);
+    assert_eq!(claims.update(&lost).heir, Some(young));
+    assert_eq!(claims.update(&lost), Told::default());
 }
 
 fn intent(nonce: &str) -> plan::Intent {

@@ -9,7 +9,7 @@ use std::{
 use super::{
     caches::{Caches, Key, account_of},
     claims::Claims,
-    desk::Desks,
+    desks::Desks,
     lanes::{Behind, Lanes},
     partners::Partners,
     pokes::Pokes,

@@ -1,7 +1,7 @@
 //! One desk for each account: its client, its pace, its last list. One list serves all channels.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::{caches::Key, census::lane_word, deletions::Deletions, lanes::Behind, slots::aside};
+use super::{census::lane_word, deletions::Deletions, slots::aside};
 use crate::{
     clock,
     cluster::secrets::AccountKeys,
@@ -66,6 +66,8 @@ pub(super) struct Standing {
 }
 
 pub(super) struct Desk {
+    /// The uid of the account that it serves.
+    pub(super) account: String,
     pub(super) gate: Gate,
     standing: Mutex<Standing>,
     snapshot: Mutex<Option<Arc<Snapshot>>>,
@@ -90,59 +92,14 @@ struct Trust {
 /// A change that a list shows this long after an event counts as announced.
 const EVENT_SERVES: Duration = Duration::from_secs(10);
 
-/// All desks.
-pub(super) struct Desks {
-    desks: Mutex<HashMap<Key, Arc<Desk>>>,
-    metrics: Arc<Metrics>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Desks {
-    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
-        Self {
-            desks: Mutex::default(),
-            metrics,
-        }
-    }
-
-    pub(super) fn get(&self, account: &Key) -> Option<Arc<Desk>> {
-        lock(&self.desks).get(account).cloned()
-    }
-
-    pub(super) fn open(&self, account: &Key, rate: u32) -> Arc<Desk> {
-        let desk = lock(&self.desks)
-            .entry(account.clone())
-            .or_insert_with(|| Arc::new(Desk::new(rate, self.metrics.clone())))
-            .clone();
-        desk.gate.set_rate(rate);
-        desk
-    }
-
-    pub(super) fn all(&self) -> Vec<Arc<Desk>> {
-        lock(&self.desks).values().cloned().collect()
-    }
-
-    /// A call has deleted a channel, whichever of several objects of one account it went through.
-    pub(super) fn deleted(&self, behind: &Behind, id: &ChannelId) {
-        let desks: Vec<(Key, Arc<Desk>)> = lock(&self.desks).clone().into_iter().collect();
-        for (account, desk) in desks {
-            if Behind::of(&account, Some(&desk)) == *behind {
-                desk.deleted(id);
-            }
-        }
-    }
-
-    pub(super) fn close(&self, account: &Key) {
-        lock(&self.desks).remove(account);
-    }
-}
-
 impl Desk {
-    fn new(rate: u32, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(account: &str, rate: u32, metrics: Arc<Metrics>) -> Self {
         Self {
+            account: account.to_owned(),
             gate: Gate::new(rate),
             standing: Mutex::default(),
             snapshot: Mutex::default(),
@@ -274,7 +231,7 @@ impl Desk {
 
     /// A call has deleted a channel: a list that began before tells nothing of it any more. Its object goes, and whoever
     /// looked at such a list next would find a channel that is nobody's.
-    fn deleted(&self, id: &ChannelId) {
+    pub(super) fn deleted(&self, id: &ChannelId) {
         self.deletions.add(id);
         let mut last = lock(&self.snapshot);
         if let Some(Snapshot {

@@ -1,7 +1,10 @@
 //! What a list tells, and what it does not tell any more.
 
 use super::*;
-use crate::model::Status;
+use crate::{
+    controller::{desks::Desks, lanes::Behind},
+    model::Status,
+};
 
 fn snapshot(channels: &[(&str, Status)]) -> Snapshot {
     let channels = channels
@@ -63,7 +66,7 @@ fn the_pause_after_failures_grows_to_five_minutes() {
 
 #[test]
 fn a_list_that_began_before_a_deletion_shows_that_channel_no_more_and_the_next_one_tells_that_it_is_gone() {
-    let desk = Desk::new(20, Arc::new(Metrics::default()));
+    let desk = Desk::new("uid", 20, Arc::new(Metrics::default()));
     let ids = || {
         let last = desk.last().unwrap();
         let listed = last.result.as_ref().ok().unwrap();
@@ -113,7 +116,7 @@ fn a_deletion_is_known_to_every_object_of_the_account_it_was_made_in() {
     let desks = Desks::new(Arc::new(Metrics::default()));
     let all = ["1", "1", "2"].map(|number| {
         let name = format!("{number}-{:?}", desks.all().len());
-        let desk = desks.open(&("shop".to_owned(), name), 20);
+        let desk = desks.open(&("shop".to_owned(), name), "uid", 20);
         desk.set(|standing| standing.remote = RemoteAccountId::parse(number).ok());
         *lock(&desk.snapshot) = Some(Arc::new(snapshot(&[("ours", Status::Active)])));
         desk
@@ -131,7 +134,7 @@ fn a_deletion_is_known_to_every_object_of_the_account_it_was_made_in() {
 
 #[test]
 fn a_standing_is_told_from_the_one_of_the_next_token() {
-    let desk = Desk::new(20, Arc::new(Metrics::default()));
+    let desk = Desk::new("uid", 20, Arc::new(Metrics::default()));
     let before = desk.standing().epoch;
     assert_eq!(desk.epoch(), before);
     desk.forget_list();
@@ -141,4 +144,20 @@ fn a_standing_is_told_from_the_one_of_the_next_token() {
         "a list of now says nothing to who holds the token of before"
     );
     assert_eq!(desk.standing().epoch, desk.epoch());
+}
+
+#[test]
+fn an_account_that_is_made_again_under_a_name_has_a_desk_of_its_own() {
+    let desks = Desks::new(Arc::new(Metrics::default()));
+    let name = ("shop".to_owned(), "default".to_owned());
+    let first = desks.open(&name, "first", 20);
+    first.set(|standing| standing.vetted = true);
+    assert!(desks.open(&name, "first", 20).standing().vetted);
+    assert!(desks.of(&name, Some("first")).is_some());
+    assert!(
+        desks.of(&name, Some("second")).is_none(),
+        "what the first one's token saw is nobody else's"
+    );
+    assert!(!desks.open(&name, "second", 20).standing().vetted);
+    assert!(desks.of(&name, Some("second")).is_some() && desks.of(&name, None).is_none());
 }

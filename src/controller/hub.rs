@@ -88,8 +88,12 @@ impl Hub {
         let (claims, queue, shared) = (self.claims.clone(), self.channels.clone(), self.shared.clone());
         let accounts = self.accounts.clone();
         let applied = move |channel: &WazzupChannel| {
-            if let (Some(id), Some((_, qr))) = (claims.update(channel), shared.get()) {
+            let told = claims.update(channel);
+            if let (Some(id), Some((_, qr))) = (told.new, shared.get()) {
                 qr.replay(channel, &id);
+            }
+            if let Some(heir) = told.heir {
+                queue.wake(&heir);
             }
             queue.wake(&key_of(channel));
         };

@@ -93,6 +93,12 @@ impl Receiver {
                 self.context.channels.wake(key);
             }
             if unknown {
+                // A list from now on is wanted: the one that is kept does not show who is new.
+                if let Some(account) = self.context.caches.account(account) {
+                    self.context
+                        .marks
+                        .set(account.metadata.uid.as_deref().unwrap_or_default());
+                }
                 self.context.accounts.wake(account);
                 for key in self.context.claims.unresolved(account) {
                     self.context.channels.wake(&key);

@@ -33,7 +33,9 @@ pub(super) struct Observation {
 /// Looks at everything that a plan for this channel may need. `carried` is what a call of this pass left to remember.
 pub(super) async fn observe(context: &Context, channel: &WazzupChannel, carried: Option<Memory>) -> Observation {
     let account_key = account_of(channel);
-    let desk = context.desks.get(&account_key);
+    let known = context.caches.account(&account_key);
+    let uid = known.as_ref().and_then(|account| account.metadata.uid.as_deref());
+    let desk = context.desks.of(&account_key, uid);
     let standing = desk.as_ref().map(|desk| desk.standing()).unwrap_or_default();
     let mut memory = carried.unwrap_or_else(|| memory::read(channel.status.as_ref()));
     if let Some(keys) = &standing.keys {
@@ -46,10 +48,7 @@ pub(super) async fn observe(context: &Context, channel: &WazzupChannel, carried:
     }
     let account = account(context, channel, &standing).await;
     // The account's pass follows its edit, and a channel must not be faster than that.
-    let suspend = context
-        .caches
-        .account(&account_key)
-        .is_some_and(|account| account.spec.suspend);
+    let suspend = known.is_some_and(|account| account.spec.suspend);
     let wish = validate::wish(channel, suspend || standing.suspend);
     let mut seen = Seen {
         now: clock::now(),
@@ -310,7 +309,12 @@ fn seen_from(
         by_id,
         unclaimed,
         claimed: if known.needs_claimed() {
-            context.others_channels(channel)
+            let mut claimed = context.others_channels(channel);
+            // What the list shows is of this account, whichever of its objects the claim came through.
+            let shown = listed.channels.values().filter(|found| found.is(wish.transport));
+            let theirs = shown.filter(|found| context.claims.is_anothers(&found.id, &seen.object.uid));
+            claimed.extend(theirs.map(|found| found.id.clone()));
+            claimed
         } else {
             Vec::new()
         },

@@ -33,6 +33,8 @@ pub(super) struct Recall {
     pub(super) read: Option<Read>,
     /// Where it was looked for in vain, and when.
     pub(super) missed: Option<(Instant, SecretKeyRef, Token)>,
+    /// How often in a row a Secret that the token takes could not be read.
+    pub(super) hidden: u32,
     /// The account that the present token says it belongs to.
     pub(super) owner: Option<RemoteAccountId>,
     /// The token that the endpoint gave.
@@ -81,6 +83,24 @@ pub(super) struct Grant {
 }
 
 impl Recall {
+    /// Counts how often in a row a Secret could not be read, and tells it the token that was got.
+    pub(super) const fn count(&mut self, token: &mut Token) {
+        match token {
+            Token::Hidden { in_a_row, .. } => {
+                self.hidden = self.hidden.saturating_add(1);
+                *in_a_row = self.hidden;
+            }
+            Token::Present
+            | Token::Invalid(_)
+            | Token::Missing(_)
+            | Token::Incomplete(_)
+            | Token::Forbidden(_)
+            | Token::Refused { .. }
+            | Token::Unreached { .. }
+            | Token::Pending => self.hidden = 0,
+        }
+    }
+
     /// Takes a stored token over, which this replica may have got before a restart, or another one since.
     pub(super) fn take_over(&mut self, stored: &StoredGrant, stem: &str) {
         let (Some(token), Some((since, until)), true) =

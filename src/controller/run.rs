@@ -13,7 +13,7 @@ use super::{
     census, channel,
     claims::Claims,
     context::{Conflicts, Context, Marks, Options},
-    desk::Desks,
+    desks::Desks,
     hub::Hub,
     inbox::Receiver,
     lanes::Lanes,

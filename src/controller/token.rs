@@ -14,7 +14,10 @@ use super::{
 use crate::{
     api::{SecretKeyRef, WazzupAccount},
     clock,
-    cluster::secrets::{self, AccountKeys},
+    cluster::{
+        ClusterError,
+        secrets::{self, AccountKeys},
+    },
     model::{Fault, RemoteAccountId, Sensitive},
     plan::account::{Remedies, Token},
     wazzup::{ApiUrl, Client, Partner, TokenClient, token_owner},
@@ -133,8 +136,7 @@ impl Purse<'_> {
                     "Secret {name} does not exist: kubectl -n {namespace} create secret generic {name}{literals}"
                 )));
             }
-            Err(error) if error.is_forbidden() => return Err(Token::Forbidden(error.to_string())),
-            Err(error) => return Err(Token::Hidden(error.to_string())),
+            Err(error) => return Err(unread(&error, error.to_string())),
         };
         for key in keys {
             if values.get(key).is_none_or(|value| value.reveal().is_empty()) {
@@ -284,6 +286,15 @@ impl Purse<'_> {
         }
         recall.owner = token_owner(token);
         recall.source = Some(source);
+    }
+}
+
+/// A Secret that could not be read. Without the right to, or where what is there cannot be used, time alone mends nothing.
+pub(super) fn unread(error: &ClusterError, why: String) -> Token {
+    if error.is_forbidden() || error.is_refused() {
+        Token::Forbidden(why)
+    } else {
+        Token::Hidden { why, in_a_row: 1 }
     }
 }
 

@@ -60,7 +60,9 @@ fn account(going: bool) -> WazzupAccount {
 async fn a_secret_that_is_not_there_is_looked_for_once_a_second_and_at_once_by_an_account_that_goes() {
     let (looks, stop) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
     let context = context(&looks, &stop);
-    let desk = context.desks.open(&("shop".to_owned(), "default".to_owned()), 20);
+    let desk = context
+        .desks
+        .open(&("shop".to_owned(), "default".to_owned()), "account", 20);
     let (stays, goes, keys) = (account(false), account(true), AccountKeys::random());
     let purse = |account| Purse {
         context: &context,

@@ -308,7 +308,7 @@ async fn a_leader_whose_record_was_edited_stops_and_a_label_stops_nobody() {
         let one = Replica::start(&server, "one", TERMS);
         until("a leader", || one.leads()).await;
         server.edit_spec(edit);
-        until("its end", || one.lost.load(Ordering::SeqCst) == 1).await;
+        until("its end", || one.lost.load(Ordering::SeqCst) >= 1).await;
     }
     let server = Server::default();
     let one = Replica::start(&server, "one", TERMS);
@@ -490,7 +490,7 @@ async fn what_waits_is_cut_when_the_lease_ends_and_goes_on_while_it_is_renewed()
     let (fence, end) = for_a_moment();
     let renewing = async {
         fence.set(Until::Instant(clock::instant() + Duration::from_secs(600)));
-        tokio::time::sleep_until((end + Duration::from_millis(100)).into()).await;
+        tokio::time::sleep_until((end + Duration::from_secs(1)).into()).await;
     };
     assert_eq!(fence.within(renewing).await, Some(()));
     assert_eq!(Fence::closed().within(async {}).await, None);

@@ -79,10 +79,15 @@ pub(super) fn usable(seen: &AccountSeen, mut plan: AccountPlan) -> ControlFlow<A
         (Token::Missing(why) | Token::Incomplete(why), _) => {
             return ControlFlow::Break(unusable(plan, "SecretNotFound", why));
         }
-        (Token::Hidden(why), _) => {
+        (Token::Hidden { why, in_a_row }, _) => {
+            let told = if *in_a_row < 3 {
+                plan
+            } else {
+                unknown(true, plan, "SecretUnreadable", why)
+            };
             return ControlFlow::Break(AccountPlan {
                 again: Some(SOON),
-                ..unknown(true, plan, "SecretUnreadable", why)
+                ..told
             });
         }
         // Nobody tells when the right is granted.

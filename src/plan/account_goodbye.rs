@@ -51,7 +51,7 @@ pub(super) fn plan(seen: &AccountSeen) -> AccountPlan {
         )
         | (Token::Present, Rows::NotAsked | Rows::Failed(Fault::Denied { .. } | Fault::Missing { .. })) => release(),
         (Token::Pending, _) => quiet(),
-        (Token::Hidden(why), _) => AccountPlan {
+        (Token::Hidden { why, .. }, _) => AccountPlan {
             again: Some(SOON),
             ..unsubscribing(quiet(), why)
         },

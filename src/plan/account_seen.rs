@@ -82,8 +82,13 @@ pub enum Token {
     Missing(String),
     /// Its Secret lacks a value: in words that say how to mend it.
     Incomplete(String),
-    /// The Secret could not be read just now: why.
-    Hidden(String),
+    /// The Secret could not be read just now.
+    Hidden {
+        /// Why.
+        why: String,
+        /// How often in a row.
+        in_a_row: u32,
+    },
     /// The operator has no right to read the Secret: why.
     Forbidden(String),
     /// Wazzup gives none, or refuses it.

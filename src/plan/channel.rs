@@ -11,6 +11,9 @@ use std::time::Duration;
 /// A refused token is looked at again this often, and whenever its Secret changes.
 const ACCOUNT_AGAIN: Duration = Duration::from_secs(600);
 
+/// An account that is there wakes its channels; one that could not be looked for does not.
+pub(super) const PENDING_AGAIN: Duration = Duration::from_secs(60);
+
 /// Nobody tells when a foreign object of the sink's name is removed.
 const SINK_AGAIN: Duration = Duration::from_secs(30);
 
@@ -45,7 +48,7 @@ fn ladder(seen: &Seen) -> Plan {
         Err(why) => return say(seen, Verdict::Stalled(Stall::InvalidSpec, why.clone()), Wake::OnChange),
     };
     match &seen.account {
-        Account::Pending => return say(seen, Verdict::Unsettled, Wake::OnChange),
+        Account::Pending => return say(seen, Verdict::Unsettled, Wake::After(PENDING_AGAIN)),
         Account::Trouble(trouble, why) => return say(seen, account_trouble(*trouble, why), Wake::After(ACCOUNT_AGAIN)),
         Account::Usable { .. } => {}
     }

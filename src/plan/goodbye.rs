@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     Account, AccountTrouble, Call, Claim, DeletionPolicy, Kind, Look, Management, Need, Note, Plan, Progress, Remote,
     Seen, SinkOrder, Stall, Verdict, Wake, Wish,
+    channel::PENDING_AGAIN,
     create::{ask, choose, choose_again, remaining},
     memory::RefusedCall,
     search::{Absence, Found, absence, first_look, found, grace_left_at_list, listed_at, newcomers, rivals, settles},
@@ -43,7 +44,7 @@ pub(super) fn plan(seen: &Seen) -> Plan {
     }
     let wish = match &seen.wish {
         Ok(wish) => wish,
-        Err(_) if seen.channel_id().is_none() && seen.object.intent.is_none() => {
+        Err(_) if seen.channel_id().is_none() && seen.object.intent.is_none() && !watched(seen) => {
             return release(seen, "no channel was ever made");
         }
         Err(why) => {
@@ -70,16 +71,16 @@ pub(super) fn plan(seen: &Seen) -> Plan {
     match (seen.channel_id(), &seen.object.intent) {
         (Some(id), _) => with_account(seen, |seen| delete(seen, id, with_chats)),
         (None, Some(_)) => with_account(seen, |seen| search(seen, wish)),
-        (None, None) => match seen
-            .memory
-            .repeated
-            .as_ref()
-            .filter(|kept| watches(Some(kept), seen.now))
-        {
+        (None, None) => match seen.memory.repeated.as_ref().filter(|_| watched(seen)) {
             Some(repeated) => without_an_intent(seen, wish, repeated),
             None => release(seen, "no channel was ever made"),
         },
     }
+}
+
+/// Whether an earlier create may have made something.
+fn watched(seen: &Seen) -> bool {
+    watches(seen.memory.repeated.as_ref(), seen.now)
 }
 
 fn say(seen: &Seen, verdict: Verdict, wake: Wake) -> Plan {
@@ -101,7 +102,7 @@ fn release(seen: &Seen, why: &str) -> Plan {
 fn with_account(seen: &Seen, go: impl FnOnce(&Seen) -> Plan) -> Plan {
     match &seen.account {
         Account::Usable { .. } => go(seen),
-        Account::Pending => say(seen, Verdict::Unsettled, Wake::OnChange),
+        Account::Pending => say(seen, Verdict::Unsettled, Wake::After(PENDING_AGAIN)),
         Account::Trouble(AccountTrouble::OutOfReach, why) => {
             let message = format!(
                 "the channel cannot be deleted at Wazzup yet: {why}; it is tried again; to leave it there: {}",
@@ -182,8 +183,12 @@ fn search(seen: &Seen, wish: &Wish) -> Plan {
     // What an earlier create of this object may have made is older than this intent; in doubt a person decides.
     let earlier = twins::suspects(seen, look);
     let doubtful = earlier.iter().any(|channel| intent.baseline.contains(&channel.id));
-    if doubtful && !settles(seen, look, intent, &earlier) {
-        return ask_which(seen, &either(&newcomers, &earlier));
+    if doubtful {
+        return if settles(seen, look, intent, &earlier) {
+            watch(seen, look, intent)
+        } else {
+            ask_which(seen, &either(&newcomers, &earlier))
+        };
     }
     match found(seen, wish, look, intent, &newcomers) {
         // Another may still come, and once the object is gone nobody would be told of it.
@@ -238,7 +243,7 @@ fn without_an_intent(seen: &Seen, wish: &Wish, repeated: &Repeated) -> Plan {
         if !suspects.is_empty() && !settles {
             return ask_which(seen, &suspects);
         }
-        if matches!(wish.transport.login(), Login::Iframe) && look.complete {
+        if matches!(wish.transport.login(), Login::Iframe) && look.complete && suspects.is_empty() {
             return unless_followed(seen, look);
         }
         let left_at_list = remaining(repeated.at, seen.timing.create_grace, listed_at(seen, look));

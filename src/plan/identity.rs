@@ -22,6 +22,8 @@ pub struct IdentitySeen {
     pub known: usize,
     /// How many of them the list shows.
     pub listed: usize,
+    /// How many objects wait for what a create has made, which any channel of another account could be taken for.
+    pub open: usize,
     /// Whether every item of the list could be read.
     pub complete: bool,
     /// `wazzup24.com/confirm-account`
@@ -70,7 +72,8 @@ pub fn judge(seen: &IdentitySeen) -> Identity {
 
 fn by_lists(seen: &IdentitySeen, shown: Option<&RemoteAccountId>, pin: Identity) -> Identity {
     let same_token = seen.last_token.as_ref() == Some(&seen.token);
-    if same_token || seen.known == 0 || seen.listed > 0 {
+    let nothing_to_lose = seen.known == 0 && seen.open == 0;
+    if same_token || nothing_to_lose || seen.listed > 0 {
         return pin;
     }
     let word = fingerprint(&seen.token);
@@ -82,10 +85,17 @@ fn by_lists(seen: &IdentitySeen, shown: Option<&RemoteAccountId>, pin: Identity)
     if !seen.complete {
         return Identity::Unclear;
     }
-    let why = format!(
-        "with this token Wazzup lists none of the {} channel(s) that the account is known to have: it looks like another account's token",
-        seen.known
-    );
+    let why = if seen.known == 0 {
+        format!(
+            "{} create(s) had no clear answer, and nothing shows that this token is of the account in which they were made",
+            seen.open
+        )
+    } else {
+        format!(
+            "with this token Wazzup lists none of the {} channel(s) that the account is known to have: it looks like another account's token",
+            seen.known
+        )
+    };
     let word = shown.map_or(word, RemoteAccountId::as_str);
     Identity::Changed(told(seen, &why, word))
 }

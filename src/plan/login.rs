@@ -167,7 +167,8 @@ impl Pass<'_> {
         match self.wish.transport.login() {
             _ if self.channel.reason == Some(Reason::Sync) => self.syncing(memory),
             Login::Qr => self.qr(memory),
-            Login::Link if memory.url.is_some() || memory.reinits > 0 => self.follow_url(memory),
+            // Without a link the answer that held it was lost, and not every list repeats it.
+            Login::Link => self.follow_url(memory),
             Login::Iframe => match self.seen.sink {
                 Sink::Shown { link: true, .. } => {
                     let what = words::follow_link_in_sink(self.seen, self.wish);
@@ -175,7 +176,7 @@ impl Pass<'_> {
                 }
                 Sink::Shown { .. } | Sink::Absent | Sink::Foreign => self.syncing(memory),
             },
-            Login::Secret { .. } | Login::Link => {
+            Login::Secret { .. } => {
                 if memory.credentials_hash.is_none()
                     && let Supply::Present { hash } = &self.seen.credentials
                 {

@@ -1,7 +1,7 @@
 //! What was seen and decided, as people and tools read it: conditions and the mirrored fields.
 
 use super::{
-    Account, AccountTrouble, Memory, Need, Plan, Progress, ReadyWhen, Remote, Seen, Stall, Verdict, Wish,
+    Account, AccountTrouble, Memory, Need, Note, Plan, Progress, ReadyWhen, Remote, Seen, Stall, Verdict, Wish,
     decision::Idle, reasons::of_a_channel as fact,
 };
 use crate::model::{Login, Reason, RemoteChannel, Status};
@@ -82,7 +82,7 @@ pub fn report(seen: &Seen, plan: &Plan) -> Report {
         verdict => Report {
             facts: facts(seen, verdict, &plan.memory),
             keep_others: false,
-            mirror: mirror(seen, verdict),
+            mirror: mirror(seen, plan),
             observed: true,
         },
     }
@@ -242,11 +242,15 @@ fn connected(seen: &Seen, reason: &'static str, why: &str) -> Fact {
     }
 }
 
-fn mirror(seen: &Seen, verdict: &Verdict) -> Option<Mirror> {
+fn mirror(seen: &Seen, plan: &Plan) -> Option<Mirror> {
+    // What is said of a channel that is let go must not be taken for the next one's: nobody has seen that yet.
+    if plan.note == Some(Note::ForgetId) {
+        return Some(Mirror::default());
+    }
     if let Some(channel) = seen.remote_channel() {
         return Some(of(channel));
     }
-    let gone = matches!(verdict, Verdict::Person(Need::ChannelGone, _));
+    let gone = matches!(plan.verdict, Verdict::Person(Need::ChannelGone, _));
     let nothing = matches!(seen.remote, Remote::Looked(_)) && seen.channel_id().is_none();
     (gone || nothing).then(Mirror::default)
 }

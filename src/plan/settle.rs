@@ -166,6 +166,7 @@ fn created(seen: &Seen, wish: &Wish, plan: &Plan, mut memory: Memory, outcome: &
     match outcome {
         CreateOutcome::Created(channel) => {
             memory.channel_id = Some(channel.id.clone());
+            memory.was_seen = false;
             memory.url.clone_from(&channel.url);
             memory.refusal = None;
             remember_credentials(seen, &mut memory);

@@ -242,7 +242,7 @@ fn a_picture_full_of_corner_marks_is_looked_through_at_once() {
     let shown = Picture::from_payload(&data_uri(&bytes)).unwrap();
     assert!(shown.png.is_some() && shown.text.is_none());
     let took = began.elapsed();
-    assert!(took < std::time::Duration::from_secs(20), "{took:?}");
+    assert!(took < std::time::Duration::from_secs(60), "{took:?}");
 }
 
 #[test]

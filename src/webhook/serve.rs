@@ -96,6 +96,9 @@ pub struct Limits {
     pub read: Duration,
     /// Deliveries remembered.
     pub remembered: usize,
+    /// How much of a body that is refused is thrown away, in bytes, and for how long, before the answer: most senders write to the
+    /// end before they read, and one whose connection is closed under it takes that for a broken network and sends it all again.
+    pub refused: (usize, Duration),
 }
 
 impl Default for Limits {
@@ -111,13 +114,10 @@ impl Default for Limits {
             },
             read: Duration::from_secs(10),
             remembered: 20_000,
+            refused: (16 << 20, Duration::from_secs(1)),
         }
     }
 }
-
-/// Of a body that is refused so much is thrown away, for so long, before the answer: most senders write to the end before they
-/// read, and one whose connection is closed under it takes that for a broken network and sends it all again.
-const REFUSED: (usize, Duration) = (16 << 20, Duration::from_secs(1));
 
 struct Receiver<I> {
     inbox: I,
@@ -208,7 +208,8 @@ impl<I: Inbox> Receiver<I> {
         let body = match read {
             Ok(body) => body,
             Err(Receipt::TooLarge) => {
-                let _ = timeout(REFUSED.1, throw_away(stream)).await;
+                let (most, patience) = self.limits.refused;
+                let _ = timeout(patience, throw_away(stream, most)).await;
                 return Receipt::TooLarge;
             }
             Err(receipt) => return receipt,
@@ -255,8 +256,8 @@ impl<I: Inbox> Receiver<I> {
     }
 }
 
-async fn throw_away(mut stream: BodyDataStream) {
-    let mut left = REFUSED.0;
+async fn throw_away(mut stream: BodyDataStream, most: usize) {
+    let mut left = most;
     while let Some(Ok(chunk)) = stream.next().await {
         match left.checked_sub(chunk.len()) {
             Some(less) => left = less,

@@ -173,7 +173,10 @@ pub fn states() -> Vec<Case> {
         case("no Secret", token(Token::Missing(WORDS.into())), RESTS, WORDS),
         case(
             "a Secret that cannot be read",
-            token(Token::Hidden(WORDS.into())),
+            token(Token::Hidden {
+                why: WORDS.into(),
+                in_a_row: 3,
+            }),
             GOES_ON,
             WORDS,
         ),

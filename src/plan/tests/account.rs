@@ -84,6 +84,14 @@ pub(super) fn denied() -> Fault {
     }
 }
 
+/// A Secret that could not be read so many times in a row.
+pub(super) fn hidden(in_a_row: u32) -> Token {
+    Token::Hidden {
+        why: "no answer".into(),
+        in_a_row,
+    }
+}
+
 pub(super) fn unclear() -> Fault {
     Fault::Unclear { why: "deadline".into() }
 }
@@ -135,7 +143,11 @@ fn a_spec_that_cannot_be_read_and_a_token_that_is_not_there_say_so_and_stop_the_
 
 #[test]
 fn a_secret_that_cannot_be_read_just_now_says_that_nobody_knows() {
-    let plan = with(|seen| seen.token = Token::Hidden("no answer".into()));
+    for in_a_row in [1, 2] {
+        let blink = with(|seen| seen.token = hidden(in_a_row));
+        assert_eq!((blink.facts, blink.trouble), (None, None));
+    }
+    let plan = with(|seen| seen.token = hidden(3));
     assert_eq!(
         lines(&plan),
         [

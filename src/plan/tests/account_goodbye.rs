@@ -6,7 +6,7 @@ use super::{
         account::{AccountCall, AccountSeen, EVENTS, Rows, Token},
         identity::IdentitySeen,
     },
-    account::{denied, lines, row, unclear, with},
+    account::{denied, hidden, lines, row, unclear, with},
 };
 use crate::model::RemoteAccountId;
 
@@ -48,7 +48,7 @@ fn an_account_waits_for_its_channels_then_takes_its_subscription_along() {
         (later.finalizer, lines(&later)[0].as_str()),
         (None, "Ready=False/Unsubscribing")
     );
-    let hidden = going(&|seen| seen.token = Token::Hidden("no answer".into()));
+    let hidden = going(&|seen| seen.token = hidden(1));
     assert_eq!(
         (hidden.finalizer, lines(&hidden)[0].as_str()),
         (None, "Ready=False/Unsubscribing"),

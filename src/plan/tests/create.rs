@@ -1,8 +1,10 @@
 //! Creating without duplicates.
 
+use std::time::Duration;
+
 use super::super::{
     Account, AccountTrouble, Call, Claim, Look, Management, Need, Note, Refusal, RefusedCall, Remote, Repeated, Sink,
-    Supply, Verdict, Webhooks,
+    Supply, Verdict, Wake, Webhooks,
 };
 use super::stage::{
     adopted, at, fresh, gist, id, known, look, looked, need, planned, remote, settled, takes_answer_away, unclear,
@@ -397,4 +399,23 @@ fn one_login_link_is_open_for_an_account_at_a_time() {
     assert!(words(&plan).contains("another object's login link"), "{}", words(&plan));
     looked(&mut seen).other_intents.clear();
     assert_eq!(gist(&planned(&seen)), "intent, link, Creating");
+}
+
+#[test]
+fn an_old_list_is_followed_by_another_before_anything_is_made() {
+    let first = fresh(Transport::Telegram);
+    let mut answered = unclear(Transport::Telegram, 5);
+    answered.object.requests.resolve_create = Some("create".into());
+    for (seen, made) in [
+        (first, "intent, create alone, Creating"),
+        (answered, "intent, create alone, Creating"),
+    ] {
+        for (age, expected) in [(60, made), (115, made), (116, "Creating"), (86_400, "Creating")] {
+            let mut seen = seen.clone();
+            looked(&mut seen).age = Duration::from_secs(age);
+            let plan = planned(&seen);
+            assert_eq!(gist(&plan), expected, "{age} s");
+            assert!(plan.call.is_some() || plan.wake == Wake::LookAfter(Duration::ZERO));
+        }
+    }
 }

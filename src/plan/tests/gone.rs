@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::{ExternalDeletionPolicy, Look, Remote, RemoteById, Repeated, Seen, Wake};
+use super::super::{ExternalDeletionPolicy, Look, Mirror, Remote, RemoteById, Repeated, Seen, Wake, report};
 use super::stage::{after, at, gist, id, known, look, looked, planned, remote, wished, words, written};
 use crate::model::{Fault, Login, Transport};
 
@@ -214,4 +214,16 @@ fn a_channel_that_is_disabled_without_a_reason_is_recreated_only_on_request() {
     assert_eq!(gist(&planned(&seen)), "forget, Creating");
     wished(&mut seen).adopt = Some(id("mine"));
     assert_eq!(gist(&planned(&seen)), "RemovedOrUnsubscribed", "never an adopted one");
+}
+
+#[test]
+fn what_was_shown_of_a_channel_that_is_let_go_is_not_taken_for_the_next_one() {
+    let lost = twice(Transport::Telegram);
+    let mut removed = known(Transport::Telegram, "disabled", None);
+    removed.object.requests.recreate = Some("now".into());
+    for seen in [lost, removed] {
+        let plan = planned(&seen);
+        assert_eq!(gist(&plan), "forget, Creating");
+        assert_eq!(report(&seen, &plan).mirror, Some(Mirror::default()));
+    }
 }

@@ -136,6 +136,19 @@ fn a_spec_that_cannot_be_read_stalls_the_deletion_of_a_made_channel_and_says_the
     let plan = planned(&seen);
     assert_eq!(gist(&plan), "Stalled/InvalidSpec");
     assert!(words(&plan).contains("abandon=true"));
+    let earlier = with(deleting(fresh(Transport::Telegram)), |seen| {
+        seen.object.finalizer = true;
+        seen.wish = Err("spec.deletionPolicy is wrong".into());
+        seen.memory.repeated = Some(Repeated {
+            at: at(-60),
+            known: vec![id("old")],
+        });
+    });
+    assert_eq!(
+        gist(&planned(&earlier)),
+        "Stalled/InvalidSpec",
+        "what an earlier create may have made is not let go either"
+    );
 }
 
 #[test]
@@ -220,7 +233,20 @@ fn a_link_that_nobody_followed_has_made_nothing_by_two_looks() {
         ("Deleting", Wake::LookAfter(Duration::ZERO)),
         "nor has a first link beside one that was refused"
     );
-    assert_eq!(gist(&planned(&written(refused, &once))), "release, Gone");
+    let again = written(refused.clone(), &once);
+    assert_eq!(gist(&planned(&again)), "release, Gone");
+    let contested = |mut seen: Seen| {
+        looked(&mut seen).unclaimed = vec![remote("followed", Transport::Vk, "active", None)];
+        looked(&mut seen).other_intents = vec![vec![id("old")]];
+        let plan = planned(&seen);
+        assert_eq!(
+            (gist(&plan).as_str(), plan.wake),
+            ("Deleting", Wake::LookAfter(Duration::from_secs(10))),
+            "which of two links was followed is not known yet"
+        );
+    };
+    contested(refused);
+    contested(again);
     looked(&mut seen).unclaimed = vec![remote("followed", Transport::Vk, "active", None)];
     assert_eq!(gist(&planned(&seen)), "record followed, Deleting");
 }

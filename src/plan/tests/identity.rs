@@ -137,8 +137,26 @@ fn an_opaque_token_that_lists_none_of_the_known_channels_is_another_accounts() {
         ..gone.clone()
     };
     assert_eq!(judge(&one_left), pinned(None));
-    let nothing_to_lose = IdentitySeen { known: 0, ..gone };
+    let nothing_to_lose = IdentitySeen {
+        known: 0,
+        ..gone.clone()
+    };
     assert_eq!(judge(&nothing_to_lose), pinned(None));
+    let searching = IdentitySeen {
+        known: 0,
+        open: 1,
+        ..gone
+    };
+    let told = changed(&searching);
+    assert!(
+        told.starts_with("1 create(s) had no clear answer") && told.ends_with("confirm-account=01234567"),
+        "another account's channels would be taken for what was made: {told}"
+    );
+    let confirmed = IdentitySeen {
+        confirm: Some("01234567".into()),
+        ..searching
+    };
+    assert_eq!(judge(&confirmed), pinned(None));
 }
 
 #[test]

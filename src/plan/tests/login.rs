@@ -64,7 +64,7 @@ fn each_status_and_reason_has_its_rung() {
         (Transport::Whatsapp, "init", Some("qr"), "ScanQr"),
         (Transport::Tgapi, "init", Some("wait_for_password"), "EnterPassword"),
         (Transport::Tgapi, "init", Some("wait_for_code"), "EnterCode"),
-        (Transport::Wapi, "init", None, "Connecting"),
+        (Transport::Wapi, "init", None, "FollowLink"),
         (Transport::Vk, "init", None, "Connecting"),
         (token, "disabled", Some("unauthorized"), "reinit mine, Reinitializing"),
         (

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::{
     super::{
-        AccountTrouble, Answer, Refusal, Setback, Wake,
+        Account, AccountTrouble, Answer, Refusal, Setback, Wake,
         account::{Listing, Rows, Token},
         identity::IdentitySeen,
         memory::RefusedCall,
         settle,
     },
-    account::with as account,
+    account::{hidden, with as account},
     stage::{at, id, known, planned, remote, unclear},
 };
 use crate::model::{CreateOutcome, Fault, Transport};
@@ -23,7 +23,7 @@ fn no_answer() -> Fault {
 
 #[test]
 fn an_account_whose_secret_cannot_be_read_is_looked_at_again_soon_also_while_it_goes() {
-    for hidden in [Token::Hidden("no answer".into()), Token::Forbidden("forbidden".into())] {
+    for hidden in [hidden(1), hidden(3), Token::Forbidden("forbidden".into())] {
         assert_eq!(account(|seen| seen.token = hidden.clone()).again, SOON);
         let waits = account(|seen| {
             seen.deleting = true;
@@ -34,7 +34,7 @@ fn an_account_whose_secret_cannot_be_read_is_looked_at_again_soon_also_while_it_
     }
     let alone = account(|seen| {
         seen.deleting = true;
-        seen.token = Token::Hidden("no answer".into());
+        seen.token = hidden(1);
     });
     assert_eq!((alone.again, alone.finalizer), (SOON, None));
     let rows = account(|seen| {
@@ -42,6 +42,16 @@ fn an_account_whose_secret_cannot_be_read_is_looked_at_again_soon_also_while_it_
         seen.rows = Rows::Failed(no_answer());
     });
     assert_eq!((rows.again, rows.finalizer), (SOON, None));
+}
+
+#[test]
+fn a_channel_whose_account_nobody_could_look_for_looks_again_by_itself() {
+    for deleting in [false, true] {
+        let mut seen = known(Transport::Telegram, "active", None);
+        seen.object.deleting = deleting;
+        seen.account = Account::Pending;
+        assert_eq!(planned(&seen).wake, Wake::After(Duration::from_secs(60)));
+    }
 }
 
 #[test]

@@ -45,10 +45,10 @@ fn settled(seen: &Seen, answer: &Answer) -> Plan {
 fn a_created_channel_is_recorded_with_its_link_and_the_credentials_that_made_it() {
     let mut made = remote("new", Transport::Telegram, "init", None);
     made.url = Some("https://example.com/way-in".into());
-    let plan = settled(
-        &fresh(Transport::Telegram),
-        &Answer::Create(CreateOutcome::Created(made)),
-    );
+    let mut seen = fresh(Transport::Telegram);
+    seen.memory.was_seen = true;
+    let plan = settled(&seen, &Answer::Create(CreateOutcome::Created(made)));
+    assert!(!plan.memory.was_seen, "that was the channel before");
     assert_eq!(plan.note, Some(Note::RecordId(id("new"))));
     assert_eq!(plan.memory.channel_id, Some(id("new")));
     assert_eq!(plan.memory.url.as_deref(), Some("https://example.com/way-in"));
