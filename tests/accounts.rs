@@ -104,7 +104,7 @@ async fn kept(stage: &Stage, key: &str) -> Option<String> {
 
 #[tokio::test]
 async fn a_white_label_account_mints_its_token_and_replaces_it_before_it_ends() {
-    let stage = partner("white-label", 4).await;
+    let stage = partner("white-label", 20).await;
     account(&stage, "default", white_label("1234-5678")).await;
     stage.telegram("bot", "100:canary-bot").await;
     stage.until_active("bot").await;
@@ -117,9 +117,9 @@ async fn a_white_label_account_mints_its_token_and_replaces_it_before_it_ends() 
         first.body["token_exchange_data"]["requested_subject"], ACCOUNT,
         "digits alone"
     );
-    eventually("three more tokens", PATIENCE, || async {
+    eventually("two more tokens", PATIENCE, || async {
         match grants(&stage, "token-exchange").len() {
-            enough if enough >= 4 => Ok(()),
+            enough if enough >= 3 => Ok(()),
             few => Err(few.to_string()),
         }
     })
@@ -143,7 +143,6 @@ async fn a_token_that_is_revoked_early_is_minted_anew_once_and_then_said() {
         }
     })
     .await;
-    stage.until_account("default", "Ready", "True", "Listed").await;
     let denial = Effect::Status {
         code: 401,
         retry_after: None,
@@ -156,6 +155,7 @@ async fn a_token_that_is_revoked_early_is_minted_anew_once_and_then_said() {
     assert!(message(&said).contains("ten minutes"), "{}", message(&said));
     let minted = grants(&stage, "token-exchange").len();
     assert!(minted <= 3, "one new token at most: {minted}");
+    let lists = stage.simulator.journal().count("GET", "/v2/channels");
     stage.simulator.clear_faults();
     stage
         .secret(
@@ -163,11 +163,11 @@ async fn a_token_that_is_revoked_early_is_minted_anew_once_and_then_said() {
             json!({"email": EMAIL, "password": PASSWORD, "touched": "yes"}),
         )
         .await;
-    let lists = stage.simulator.journal().count("GET", "/v2/channels");
     stage.telegram("bot", "100:canary-bot").await;
     stage.until("bot", "Ready", "False", "AccountNotAuthenticated").await;
     let journal = stage.simulator.journal();
     assert!(journal.count("GET", "/v2/channels") - lists <= 2, "nothing is hammered");
+    assert_eq!(grants(&stage, "token-exchange").len(), minted);
 }
 
 #[tokio::test]
@@ -306,12 +306,19 @@ async fn a_refused_refresh_token_asks_for_a_new_grant_and_a_new_seed_heals() {
 
 #[tokio::test]
 async fn a_refresh_token_that_another_replica_is_rotating_is_left_alone_for_a_minute() {
-    let mut stage = partner("rotating", 3_600).await;
+    let stage = partner("rotating", 3_600).await;
     stage
         .simulator
         .with(|world, _| world.grant_refresh_token(ACCOUNT, "canary-seed"));
     stage.secret("seed", json!({"refresh_token": "canary-seed"})).await;
-    stage.kill_operator();
+    eventually("the operator to lead", PATIENCE, || async {
+        if stage.log_text().contains("leading") {
+            Ok(())
+        } else {
+            Err(stage.log_text())
+        }
+    })
+    .await;
     let begun = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(50);
     let encode = |text: &str| STANDARD.encode(text);
     let keys = json!({
@@ -331,7 +338,6 @@ async fn a_refresh_token_that_another_replica_is_rotating_is_left_alone_for_a_mi
         .await
         .unwrap();
     account(&stage, "default", oauth()).await;
-    stage.start_operator();
     stage.until_account("default", "Ready", "True", "Listed").await;
     let ended = begun + jiff::SignedDuration::from_secs(59);
     assert!(jiff::Timestamp::now() > ended, "it was not waited for");
@@ -375,7 +381,7 @@ async fn two_objects_of_one_account_create_one_after_the_other_where_credentials
         account(&stage, name, white_label(ACCOUNT)).await;
         stage.until_account(name, "Ready", "True", "Listed").await;
     }
-    let slow = Effect::Slow(std::time::Duration::from_millis(1_500));
+    let slow = Effect::Slow(std::time::Duration::from_secs(5));
     stage.simulator.fault(Fault::always("POST", "/v2/channels", slow));
     for (name, account, token) in [
         ("one", "default", "101:canary-bot"),
@@ -396,16 +402,19 @@ async fn two_objects_of_one_account_create_one_after_the_other_where_credentials
         .map(|entry| entry.at)
         .collect();
     assert_eq!(at.len(), 2);
-    assert!(at[1] - at[0] >= 1_400, "they overlapped: {at:?}");
+    assert!(at[1] - at[0] >= 4_900, "they overlapped: {at:?}");
 }
 
 #[tokio::test]
 async fn an_edited_account_is_ready_again_at_once() {
-    let stage = Stage::set("edited", Setting::default()).await;
+    let seldom = Setting {
+        interval: "10m",
+        ..Setting::default()
+    };
+    let stage = Stage::set("edited", seldom).await;
     stage
         .until_account("default", "WebhooksSubscribed", "True", "Subscribed")
         .await;
-    stage.until_listed(1).await;
     let patch = json!({"spec": {"rateLimit": {"requestsPerSecond": 7}}});
     stage
         .accounts()
@@ -413,7 +422,12 @@ async fn an_edited_account_is_ready_again_at_once() {
         .await
         .unwrap();
     stage
-        .kubectl(&["wait", "wazzupaccount/default", "--for=condition=Ready", "--timeout=8s"])
+        .kubectl(&[
+            "wait",
+            "wazzupaccount/default",
+            "--for=condition=Ready",
+            "--timeout=180s",
+        ])
         .await;
     let account = stage.accounts().get("default").await.unwrap();
     assert_eq!(account.status.unwrap().observed_generation, account.metadata.generation);

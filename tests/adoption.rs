@@ -38,11 +38,7 @@ async fn a_cluster_that_is_rebuilt_from_a_backup_makes_no_new_channel() {
     stage.channel("wa", json!({"transport": "whatsapp"})).await;
     stage.until_active("bot").await;
     stage.until("wa", "ActionRequired", "True", "ScanQr").await;
-    let code = stage.read_qr("wa-qr").await;
-    stage
-        .simulator
-        .with(|world, now| world.scan(&code, "79990000001", now))
-        .unwrap();
+    stage.scan("wa-qr", "79990000001").await;
     stage.until_active("wa").await;
     let mut before = Vec::new();
     for name in ["bot", "wa"] {
@@ -186,6 +182,12 @@ async fn an_adopted_channel_that_is_deleted_at_the_service_is_never_made_again()
     stage.until("bot", "ActionRequired", "True", "ChannelGone").await;
     stage.annotate("bot", "recreate-requested-at", "now").await;
     stage.annotate("bot", "sync-requested-at", "now").await;
+    stage
+        .until_status("bot", "the look that was asked for", |status| {
+            let handled = status.handled.clone().unwrap_or_default();
+            handled.sync_requested_at.as_deref() == Some("now")
+        })
+        .await;
     stage.until("bot", "ActionRequired", "True", "ChannelGone").await;
     assert_eq!(creates(&stage), 0);
 }

@@ -311,6 +311,9 @@ async fn a_list_that_is_no_list_is_said_on_the_channel_and_changes_nothing() {
     let stage = Stage::set("nonsense", Setting::default()).await;
     stage.telegram("bot", "100:canary-bot").await;
     stage.until_active("bot").await;
+    stage
+        .until_account("default", "WebhooksSubscribed", "True", "Subscribed")
+        .await;
     let huge = format!("{{\"data\": [{}]}}", "null,".repeat(4_000_000));
     let bodies = ["", "<html>hello</html>", "{\"data\": null}", huge.as_str()];
     for body in bodies {

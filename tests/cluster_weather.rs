@@ -17,7 +17,7 @@ const AT_ONCE: usize = 10;
 /// A call that a flow did not need this time.
 const MAY_SKIP: usize = 6;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn whatever_the_api_server_answers_and_its_watches_tell_each_object_has_one_channel_and_a_true_status() {
     let set = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
     let seed: u64 = set.unwrap_or(1);

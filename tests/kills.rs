@@ -50,17 +50,17 @@ async fn every_point_side_by_side(flows: &[Flow], at_once: usize) {
     all_of(&format!("{flows:?}"), cells, at_once, may_skip).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn no_kill_lets_an_object_without_a_token_or_an_account_or_an_answer_delete_too_much_or_too_little() {
     every_point_side_by_side(&Flow::FAREWELLS, PATIENT_AT_ONCE).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn no_kill_while_a_channel_is_made_or_made_again_makes_two_or_none() {
     every_point_of(&[Flow::CreateBot, Flow::Unresolved, Flow::Recreate]).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn no_kill_while_a_person_logs_in_leaves_a_login_without_a_way_on() {
     every_point_of(&[
         Flow::LogInByQr,
@@ -72,7 +72,7 @@ async fn no_kill_while_a_person_logs_in_leaves_a_login_without_a_way_on() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn no_kill_while_an_object_goes_orphans_its_channel_or_holds_the_object() {
     every_point_of(&[
         Flow::Delete,
@@ -84,12 +84,12 @@ async fn no_kill_while_an_object_goes_orphans_its_channel_or_holds_the_object() 
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn no_kill_while_a_token_is_got_or_a_secret_rotates_leaves_an_account_or_a_channel_behind() {
     every_point_of(&[Flow::Rotate, Flow::Mint, Flow::Refresh]).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn no_kill_at_a_start_or_around_the_lease_or_a_subscription_stops_the_next_process() {
     every_point_of(&[Flow::Start, Flow::Lease, Flow::HandOver, Flow::Resubscribe]).await;
 }

@@ -10,7 +10,7 @@ use campaigns::{
     runner,
 };
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn of_two_replicas_one_acts_and_every_event_takes_effect_whatever_happens_to_the_leader() {
     let ground = Ground::find(Path::new(env!("CARGO_BIN_EXE_wazzup-operator")));
     let mut cells = replicas::cells(&ground, Scale::Test).await;

@@ -105,7 +105,7 @@ async fn bots(stage: &Stage) {
     for name in ["bot", "maxbot", "avito", "insta"] {
         stage.until_active(name).await;
     }
-    let slow = Effect::Slow(Duration::from_secs(3));
+    let slow = Effect::Slow(Duration::from_secs(12));
     stage.simulator.fault(Fault::once("POST", "/v2/channels/", slow));
     stage
         .secret("bot-bot", json!({"telegram_token": "300:canary-new-token"}))
@@ -140,7 +140,7 @@ async fn flap(stage: &Stage) {
         .unwrap()
         .channel_id
         .unwrap();
-    let set = |status: &str, reason| {
+    let set = |status: &str, reason: Option<&str>| {
         let set = stage
             .simulator
             .with(|world, now| world.set_status(&id, status, reason, now));
@@ -154,15 +154,11 @@ async fn flap(stage: &Stage) {
     stage
         .simulator
         .with(|world, _| rows.iter().for_each(|row| world.remove_row(ACCOUNT, &row.id)));
-    let down = std::cell::Cell::new(false);
+    let turn = std::cell::Cell::new(0_u32);
     eventually("the subscription to be repaired", PATIENCE, || async {
-        down.set(!down.get());
-        let (status, reason) = if down.get() {
-            ("disabled", Some("blocked"))
-        } else {
-            ("active", None)
-        };
-        set(status, reason);
+        // Each list must differ from the one before, whenever it comes.
+        turn.set(turn.get() + 1);
+        set("disabled", Some(&format!("odd-{}", turn.get())));
         // The account of the changed channel; the other two share its number.
         let path = format!("/{}/", names::account_key(&stage.namespace, "default"));
         let rows = stage.simulator.with(|world, _| world.rows(ACCOUNT));
@@ -216,10 +212,8 @@ async fn people(stage: &Stage) {
         codes.push(stage.read_qr(&format!("{name}-qr")).await);
     }
     for code in codes {
-        stage
-            .simulator
-            .with(|world, now| world.scan(&code, "79990001122", now))
-            .unwrap();
+        let scanned = stage.simulator.with(|world, now| world.scan(&code, "79990001122", now));
+        scanned.unwrap();
     }
     let waba = stage.until("waba", "ActionRequired", "True", "FollowLink").await;
     let url = waba.status.unwrap().url.unwrap();
@@ -235,6 +229,11 @@ async fn people(stage: &Stage) {
         stage.until_active(name).await;
         stage.until_no_config_map(&names::sink(name)).await;
     }
+    eventually("the Secret with the QR to be gone", PATIENCE, || async {
+        let found = stage.secrets().get_opt(&names::sink("personal")).await.unwrap();
+        found.map_or(Ok(()), |_| Err("still there".to_owned()))
+    })
+    .await;
 }
 
 /// What is there already, what is only looked at, and what names an account that is not there.

@@ -16,7 +16,7 @@ const AT_ONCE: usize = 10;
 /// A call that a flow did not need this time.
 const MAY_SKIP: usize = 2;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn whatever_comes_of_a_call_and_whatever_is_sent_each_object_has_one_channel_and_a_true_status() {
     let set = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
     let seed: u64 = set.unwrap_or(1);

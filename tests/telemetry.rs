@@ -105,7 +105,16 @@ async fn a_channels_life_is_told_in_the_log_by_its_name_and_by_one_event_for_eac
     stage.until_active("shop").await;
     stage.telegram("other", "100:canary-bot").await;
     stage.until_active("other").await;
-    let told = events(&stage, "shop").await;
+    // An event is made after the status that it tells of.
+    let told = eventually("both events", PATIENCE, || async {
+        let told = events(&stage, "shop").await;
+        if told.len() >= 2 {
+            Ok(told)
+        } else {
+            Err(format!("{told:?}"))
+        }
+    })
+    .await;
     let all: Api<Event> = Api::namespaced(stage.client.clone(), &stage.namespace);
     let notes = all.list(&kube::api::ListParams::default()).await.unwrap();
     let called = notes
@@ -162,17 +171,22 @@ async fn metrics_tell_states_calls_intents_ages_and_limits_and_name_no_object() 
     ] {
         until_metric(&stage, line).await;
     }
-    let page = metrics(&stage).await;
     for name in [
         "wazzup_operator_webhook_age_seconds_count",
         "wazzup_operator_limiter_wait_seconds_count",
     ] {
-        let counted = page.lines().filter(|line| line.starts_with(name));
-        assert!(
-            counted.filter(|line| !line.ends_with(" 0")).count() > 0,
-            "{name}: {page}"
-        );
+        eventually(&format!("{name} to be counted"), PATIENCE, || async {
+            let page = metrics(&stage).await;
+            let counted = page.lines().filter(|line| line.starts_with(name));
+            if counted.filter(|line| !line.ends_with(" 0")).count() > 0 {
+                Ok(())
+            } else {
+                Err(page)
+            }
+        })
+        .await;
     }
+    let page = metrics(&stage).await;
     for word in ["waiting\"", "bot\"", &stage.namespace, ACCOUNT, "canary"] {
         assert!(!page.contains(word), "{word} is on the page");
     }
@@ -190,6 +204,9 @@ async fn a_twin_that_turns_up_after_a_repeated_create_is_told_once_and_left_alon
         .patch_status("bot", &PatchParams::default(), &Patch::Merge(repeated))
         .await
         .unwrap();
+    stage
+        .until_account("default", "WebhooksSubscribed", "True", "Subscribed")
+        .await;
     stage.simulator.clear_journal();
     let twin = stage
         .simulator

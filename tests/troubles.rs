@@ -222,7 +222,7 @@ async fn a_channel_whose_object_vanished_while_it_was_made_is_told_and_nobodys()
     stage.simulator.fault(Fault::once(
         "POST",
         "/v2/channels",
-        Effect::Slow(std::time::Duration::from_secs(3)),
+        Effect::Slow(std::time::Duration::from_secs(15)),
     ));
     stage.telegram("bot", "100:canary-bot-token").await;
     eventually("the channel to be made", PATIENCE, || async {
@@ -426,15 +426,11 @@ async fn forged_and_foreign_webhooks_have_no_effect() {
     let stage = Stage::set("forged", Setting::default()).await;
     stage.channel("wa", json!({"transport": "whatsapp"})).await;
     stage.read_qr("wa-qr").await;
-    let id = stage
-        .channels()
-        .get("wa")
-        .await
-        .unwrap()
-        .status
-        .unwrap()
-        .channel_id
-        .unwrap();
+    let id = eventually("an id", PATIENCE, || async {
+        let status = stage.channels().get("wa").await.unwrap().status.unwrap_or_default();
+        status.channel_id.ok_or_else(String::new)
+    })
+    .await;
     let rows = stage.simulator.with(|world, _| world.rows(ACCOUNT));
     let url = rows[0].url.clone();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -486,10 +482,10 @@ async fn no_secret_reaches_a_log_an_event_or_a_status() {
         )
         .await;
     let payload = stage.read_qr("personal-qr").await;
-    stage
+    let scanned = stage
         .simulator
-        .with(|world, now| world.scan(&payload, "79990001122", now))
-        .unwrap();
+        .with(|world, now| world.scan(&payload, "79990001122", now));
+    scanned.unwrap();
     stage.until_active("personal").await;
     stage.until_active("bot").await;
     let shown = stage.read_qr("wa-qr").await;

@@ -41,7 +41,7 @@ async fn while_our_own_kind_goes_every_channel_is_retained() {
     stage.until_active("bot").await;
     stage.until("wa", "ActionRequired", "True", "ScanQr").await;
     stage
-        .kubectl(&["delete", "crd", "wazzupchannels.wazzup24.com", "--timeout=60s"])
+        .kubectl(&["delete", "crd", "wazzupchannels.wazzup24.com", "--timeout=180s"])
         .await;
     assert_eq!(stage.remote().len(), 2);
     assert!(stage.simulator.journal().matching("DELETE", "/v2/channels/").is_empty());

@@ -22,9 +22,9 @@ const TOKEN: &str = "canary-token";
 fn client_with(base: &str, token: &str) -> Client {
     install_tls();
     let deadlines = Deadlines {
-        connect: Duration::from_secs(1),
-        call: Duration::from_secs(2),
-        create: Duration::from_secs(2),
+        connect: Duration::from_secs(5),
+        call: Duration::from_secs(5),
+        create: Duration::from_secs(5),
     };
     let authority = base.split("://").nth(1).unwrap();
     let allowed = AllowedHosts::parse(&[authority]).unwrap();
@@ -107,7 +107,7 @@ async fn a_create_that_may_have_arrived_is_unknown() {
         let began = Instant::now();
         let outcome = create(&client_of(&service)).await;
         assert!(unknown(&outcome), "{outcome:?}");
-        assert!(began.elapsed() < Duration::from_secs(10));
+        assert!(began.elapsed() < Duration::from_secs(60));
     }
 }
 

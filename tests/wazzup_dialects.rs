@@ -39,9 +39,9 @@ fn client(simulator: &Simulator, token: &str) -> Client {
     let allowed = AllowedHosts::parse(&[simulator.host()]).unwrap();
     let base = ApiUrl::parse(&simulator.url(), &allowed).unwrap();
     let deadlines = Deadlines {
-        connect: Duration::from_secs(1),
-        call: Duration::from_secs(1),
-        create: Duration::from_secs(1),
+        connect: Duration::from_secs(5),
+        call: Duration::from_secs(5),
+        create: Duration::from_secs(5),
     };
     Client::new(
         HttpClient::with_deadlines(deadlines).unwrap(),
@@ -207,7 +207,7 @@ async fn a_create_is_told_apart_by_what_may_have_happened() {
         (Effect::DropBefore, "unknown", 0),
         (Effect::DropAfter, "unknown", 1),
         (Effect::Truncate, "unknown", 1),
-        (Effect::Slow(Duration::from_secs(3)), "unknown", 1),
+        (Effect::Slow(Duration::from_secs(15)), "unknown", 1),
         (Effect::StatusAfter(500), "unknown", 1),
         (Effect::StatusAfter(502), "unknown", 1),
         (status(500, ERROR), "unknown", 0),
@@ -222,7 +222,7 @@ async fn a_create_is_told_apart_by_what_may_have_happened() {
         simulator.fault(wazzup_simulator::Fault::once("POST", "/v2/channels", effect.clone()));
         let outcome = create(&client, Transport::Telegram).await;
         assert_eq!(word(&outcome), expected, "{effect:?}: {outcome:?}");
-        eventually("the service to have acted", Duration::from_secs(5), || async {
+        eventually("the service to have acted", Duration::from_secs(60), || async {
             let count = simulator.with(|world, _| world.channels_of(ACCOUNT).len());
             if count == made {
                 Ok(())
@@ -242,7 +242,7 @@ async fn a_list_that_is_wrong_in_any_way_is_a_fault_and_never_an_empty_list() {
         Effect::DropBefore,
         Effect::DropAfter,
         Effect::Truncate,
-        Effect::Slow(Duration::from_secs(3)),
+        Effect::Slow(Duration::from_secs(15)),
         Effect::StatusAfter(500),
         status(200, "<html>login</html>"),
         status(200, "{}"),
@@ -269,7 +269,7 @@ async fn a_wrong_token_is_a_denial_and_a_service_that_is_not_there_was_not_reach
     let refused = create(&client(&simulator, "another-token"), Transport::Viber).await;
     assert_eq!(word(&refused), "refused");
     drop(simulator);
-    eventually("the port to be closed", Duration::from_secs(5), || async {
+    eventually("the port to be closed", Duration::from_secs(60), || async {
         match create(&client_, Transport::Viber).await {
             CreateOutcome::NotSent(Fault::NotSent {
                 kind: NotSent::Connect, ..

@@ -104,17 +104,14 @@ async fn rows_that_somebody_deletes_or_repoints_are_repaired_as_soon_as_a_change
         rows.iter().filter(|row| row.url == ours).count()
     };
     let repaired = || async {
-        let mut flip = false;
-        eventually("the subscription to be whole again", Duration::from_secs(90), || {
-            flip = !flip;
-            let (status, reason) = if flip {
-                ("disabled", Some("blocked"))
-            } else {
-                ("active", None)
-            };
+        let mut turn = 0_u32;
+        eventually("the subscription to be whole again", PATIENCE, || {
+            // Each list must differ from the one before, whenever it comes.
+            turn += 1;
+            let reason = format!("odd-{turn}");
             stage
                 .simulator
-                .with(|world, now| world.set_status(&id, status, reason, now))
+                .with(|world, now| world.set_status(&id, "disabled", Some(&reason), now))
                 .unwrap();
             let found = whole();
             async move { if found == 5 { Ok(()) } else { Err(found.to_string()) } }
@@ -208,7 +205,12 @@ async fn an_event_that_comes_thrice_or_late_or_out_of_order_changes_nothing_that
         .unwrap();
     stage.until_active("wa").await;
     stage.until_no_config_map("wa-qr").await;
-    let late = qr_event(&id, "a-late-code", now() - 1);
+    let closed = eventually("the login to be closed", PATIENCE, || async {
+        let qr = stage.channels().get("wa").await.unwrap().status.unwrap_or_default().qr;
+        qr.and_then(|qr| qr.closed_at).ok_or_else(String::new)
+    })
+    .await;
+    let late = qr_event(&id, "a-late-code", closed.0.as_second() - 1);
     assert_eq!(post(&ours, &late).await, 200);
     let events = [
         json!({"event": "channel.status_update", "data": [{"channel_id": "nobody-knows-it", "status": "init"}]}),
@@ -223,10 +225,8 @@ async fn an_event_that_comes_thrice_or_late_or_out_of_order_changes_nothing_that
     }
     stage.until_listed(1).await;
     stage.until_active("wa").await;
-    assert!(
-        stage.config_maps().get_opt("wa-qr").await.unwrap().is_none(),
-        "a late QR does not come back"
-    );
+    // A replica whose watch had not shown the end of the login yet may have shown the late QR for a moment.
+    stage.until_no_config_map("wa-qr").await;
     assert_eq!(stage.remote().len(), 1);
 }
 
@@ -260,7 +260,7 @@ async fn a_qr_that_comes_before_the_answer_to_the_create_is_shown_when_the_claim
     stage
         .until_account("default", "WebhooksSubscribed", "True", "Subscribed")
         .await;
-    let slow = Effect::Slow(Duration::from_secs(2));
+    let slow = Effect::Slow(Duration::from_secs(10));
     stage.simulator.fault(Fault::once("POST", "/v2/channels", slow));
     stage.channel("wa", json!({"transport": "whatsapp"})).await;
     stage.read_qr("wa-qr").await;

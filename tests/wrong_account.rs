@@ -93,12 +93,12 @@ async fn another_customers_token_destroys_nothing_though_the_account_itself_is_b
         .unwrap();
     stage.channels().delete("two", &DeleteParams::default()).await.unwrap();
     stage.until("two", "ActionRequired", "True", "FixCredentials").await;
-    stage
-        .until_account("default", "Authenticated", "False", "AccountChanged")
-        .await;
-    stage
+    // Both are told by one write.
+    let going = stage
         .until_account("default", "Ready", "False", "WaitingForChannels")
         .await;
+    let said = going.status.unwrap().conditions;
+    assert_eq!(condition(&said, "Authenticated").unwrap().reason, "AccountChanged");
     stage.until_listed(1).await;
     let held = stage.channels().get("two").await.unwrap();
     assert!(!held.finalizers().is_empty());
@@ -117,6 +117,9 @@ async fn a_token_changes_nothing_before_a_list_has_shown_whose_it_is() {
     stage.simulator.with(|world, _| world.add_account(OTHER, OTHER_TOKEN));
     let slow = Effect::Slow(std::time::Duration::from_secs(5));
     stage.simulator.fault(Fault::always("GET", "/v2/channels", slow));
+    stage
+        .until_account("default", "WebhooksSubscribed", "True", "Subscribed")
+        .await;
     stage.simulator.clear_journal();
     let tokens = || stage.log_text().matches("another token").count();
     let before = tokens();

@@ -23,10 +23,11 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
-use wazzup_operator::api::{WazzupAccount, WazzupChannel, condition};
+use wazzup_operator::api::{WazzupAccount, WazzupChannel, WazzupChannelStatus, condition};
 use wazzup_simulator::{Dialect, Options, Simulator, Timings};
 
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// A dead leader's lease takes half a minute of it, and the machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(180);
 pub const ACCOUNT: &str = "12345678";
 pub const TOKEN: &str = "canary-client-token";
 
@@ -91,14 +92,7 @@ pub fn plane() -> Arc<ControlPlane> {
         let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
         let applied = plane.kubectl(&["apply", "-f", crds]).unwrap();
         assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
-        let established = plane
-            .kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "-f", crds])
-            .unwrap();
-        assert!(
-            established.status.success(),
-            "{}",
-            String::from_utf8_lossy(&established.stderr)
-        );
+        campaigns::established(&plane, crds);
     });
     plane
 }
@@ -292,6 +286,19 @@ impl Stage {
         .await
     }
 
+    /// Waits until a channel's status is as `done` says.
+    pub async fn until_status(&self, name: &str, what: &str, done: impl Fn(&WazzupChannelStatus) -> bool) {
+        eventually(&format!("{name}: {what}"), PATIENCE, || async {
+            let status = self.channels().get(name).await.unwrap().status.unwrap_or_default();
+            if done(&status) {
+                Ok(())
+            } else {
+                Err(format!("{status:?}\nlog: {}", self.log_tail()))
+            }
+        })
+        .await;
+    }
+
     pub async fn until_active(&self, name: &str) -> WazzupChannel {
         self.until(name, "Ready", "True", "Connected").await
     }
@@ -339,6 +346,16 @@ impl Stage {
             let png = found.binary_data.as_ref().and_then(|data| data.get("qr.png"));
             png.and_then(|png| decode(&png.0))
                 .ok_or_else(|| "no picture".to_owned())
+        })
+        .await
+    }
+
+    /// A person scans the QR that the sink shows; one that has run out meanwhile is followed by another. The channel's id.
+    pub async fn scan(&self, sink: &str, phone: &str) -> String {
+        eventually(&format!("a QR in {sink} that lives"), PATIENCE, || async {
+            let code = self.read_qr(sink).await;
+            let scanned = self.simulator.with(|world, now| world.scan(&code, phone, now));
+            scanned.map_err(|dead| format!("{dead:?}"))
         })
         .await
     }
@@ -446,6 +463,23 @@ pub fn grant(plane: &ControlPlane, namespace: &str) {
         .kubectl_with(&["-n", namespace, "apply", "-f", "-"], &manifests.join("\n---\n"))
         .unwrap();
     assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    until_granted(plane, namespace);
+}
+
+/// The API server's authorizer learns of a binding a moment after it was made.
+fn until_granted(plane: &ControlPlane, namespace: &str) {
+    let who = format!("--as=system:serviceaccount:{namespace}:wazzup-operator");
+    let lease = "leases.coordination.k8s.io/wazzup-operator";
+    for _ in 0..600 {
+        let told = plane
+            .kubectl(&["-n", namespace, "auth", "can-i", "get", lease, &who])
+            .unwrap();
+        if told.status.success() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("the Role of {namespace} does not count");
 }
 
 /// Reads a QR picture as a phone would.

@@ -1,8 +1,11 @@
 //! What a Service is to the replicas: one address whose requests go to one after the other, or to a chosen one.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use axum::{
@@ -25,6 +28,7 @@ pub struct Front {
 struct Shared {
     replicas: Vec<String>,
     only: Mutex<Option<usize>>,
+    shut: Mutex<BTreeSet<usize>>,
     turn: AtomicUsize,
     http: reqwest::Client,
 }
@@ -38,6 +42,7 @@ impl Front {
         let shared = Arc::new(Shared {
             replicas,
             only: Mutex::default(),
+            shut: Mutex::default(),
             turn: AtomicUsize::default(),
             http: http.build().unwrap(),
         });
@@ -59,6 +64,16 @@ impl Front {
         &self.url
     }
 
+    /// Whether a replica is no endpoint: one that is not ready yet, or that was asked to end.
+    pub fn shut(&self, replica: usize, shut: bool) {
+        let mut all = self.shared.shut.lock().unwrap();
+        if shut {
+            all.insert(replica);
+        } else {
+            all.remove(&replica);
+        }
+    }
+
     /// Sends everything to this replica from now on; `None`: to one after the other.
     pub fn only(&self, replica: Option<usize>) {
         *self.shared.only.lock().unwrap() = replica;
@@ -71,10 +86,11 @@ async fn hand_on(shared: Arc<Shared>, request: Request) -> Response {
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let (all, only) = (shared.replicas.len(), *shared.only.lock().unwrap());
     let turn = shared.turn.fetch_add(1, Ordering::Relaxed);
-    let order: Vec<usize> = match only {
-        Some(one) => vec![one],
-        None => (0..all).map(|next| (turn + next) % all).collect(),
-    };
+    let shut = shared.shut.lock().unwrap().clone();
+    let open = (0..all)
+        .map(|next| (turn + next) % all)
+        .filter(|replica| !shut.contains(replica));
+    let order: Vec<usize> = only.map_or_else(|| open.collect(), |one| vec![one]);
     for replica in order {
         let asked = shared
             .http

@@ -45,11 +45,23 @@ impl Ground {
 
 fn install(plane: &ControlPlane) {
     let crds = format!("{ROOT}/crds");
-    for arguments in [
-        &["apply", "-f", &crds][..],
-        &["wait", "--for=condition=Established", "--timeout=60s", "-f", &crds][..],
-    ] {
-        let ran = plane.kubectl(arguments).unwrap();
-        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let ran = plane.kubectl(&["apply", "-f", &crds]).unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    established(plane, &crds);
+}
+
+/// Waits until the API server serves these kinds. `kubectl wait` gives up at once on one whose conditions are not there yet.
+pub fn established(plane: &ControlPlane, crds: &str) {
+    let mut told = String::new();
+    for _ in 0..240 {
+        let ran = plane
+            .kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "-f", crds])
+            .unwrap();
+        if ran.status.success() {
+            return;
+        }
+        told = String::from_utf8_lossy(&ran.stderr).into_owned();
+        std::thread::sleep(std::time::Duration::from_millis(500));
     }
+    panic!("the kinds are not served: {told}");
 }

@@ -53,6 +53,6 @@ pub use chance::Chance;
 pub use clock::Skew;
 pub use flow::Flow;
 pub use front::Front;
-pub use ground::Ground;
+pub use ground::{Ground, established};
 pub use life::{Life, Setting};
 pub use proxy::{Fault, Message, Moment, Rule, Side, Wire};

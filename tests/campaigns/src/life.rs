@@ -410,6 +410,24 @@ impl Life {
         .await;
     }
 
+    /// Waits until nothing has been written for two seconds: what is written from then on has another cause.
+    pub async fn until_still(&self) {
+        let seen = std::sync::Mutex::new((0, Instant::now()));
+        self.wait("stillness", || async {
+            let steps = self.wire.steps().len();
+            let mut seen = seen.lock().unwrap();
+            if steps != seen.0 {
+                *seen = (steps, Instant::now());
+            }
+            if seen.1.elapsed() >= Duration::from_secs(2) {
+                Ok(())
+            } else {
+                Err(format!("{steps} steps"))
+            }
+        })
+        .await;
+    }
+
     /// Waits for a true condition of a channel.
     pub async fn until(&self, name: &str, type_: &str, reason: &str) {
         self.wait(&format!("{name}: {type_}/{reason}"), || async {

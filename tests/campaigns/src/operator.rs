@@ -80,12 +80,14 @@ impl Replica {
         if let Some(ended) = self.ended() {
             self.0.lock().unwrap().1.push(ended);
         }
-        let child = self.with(Option::take);
-        if let Some(mut child) = child {
-            let _ = child.kill();
-            let _ = child.wait();
-            tell_reaper('-', child.id());
-        }
+        // Held until it is gone: whoever finds none starts the next one.
+        self.with(|child| {
+            if let Some(mut child) = child.take() {
+                let _ = child.kill();
+                let _ = child.wait();
+                tell_reaper('-', child.id());
+            }
+        });
     }
 
     /// `SIGSTOP`: it stands still and knows nothing of it.

@@ -330,7 +330,7 @@ fn metrics(log: &str) -> Option<String> {
 /// The metrics page there, or what came of it in time; nothing where nobody answers.
 pub(crate) fn page(address: impl std::net::ToSocketAddrs) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
     stream
         .write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
         .ok()?;

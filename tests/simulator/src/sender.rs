@@ -68,7 +68,7 @@ async fn deliver(shared: &Shared, url: &str, event: &Event) {
                 .http
                 .post(url)
                 .json(&event.body)
-                .timeout(Duration::from_secs(5))
+                .timeout(shared.patience())
                 .send()
                 .await;
             status = answer.ok().map(|answer| answer.status().as_u16());

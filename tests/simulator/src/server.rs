@@ -65,6 +65,7 @@ pub(crate) struct Shared {
     journal: Mutex<Journal>,
     faults: Mutex<Vec<Fault>>,
     copies: Mutex<u32>,
+    patience: Mutex<Duration>,
     pub(crate) http: reqwest::Client,
 }
 
@@ -86,6 +87,11 @@ impl Shared {
 
     pub(crate) fn copies(&self) -> u32 {
         *lock(&self.copies)
+    }
+
+    /// How long an answer to a webhook is waited for.
+    pub(crate) fn patience(&self) -> Duration {
+        *lock(&self.patience)
     }
 
     pub(crate) fn note_webhook(&self, sent: Sent) {
@@ -114,6 +120,7 @@ impl Simulator {
             journal: Mutex::default(),
             faults: Mutex::default(),
             copies: Mutex::new(1),
+            patience: Mutex::new(Duration::from_secs(5)),
             http: reqwest::Client::builder()
                 .no_proxy()
                 .build()
@@ -171,6 +178,11 @@ impl Simulator {
     /// Removes all rules.
     pub fn clear_faults(&self) {
         lock(&self.shared.faults).clear();
+    }
+
+    /// How long an answer to a webhook is waited for before it is sent again; 5 s unless it is set.
+    pub fn set_webhook_patience(&self, patience: Duration) {
+        *lock(&self.shared.patience) = patience;
     }
 
     /// How many times each webhook is sent: 0 loses them, 2 repeats them.

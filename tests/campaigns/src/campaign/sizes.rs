@@ -267,6 +267,7 @@ async fn event_id(life: &Life, id: &str) {
     life.bot(NAME, "100:canary-bot").await;
     life.until_ready(NAME).await;
     life.until_subscribed().await;
+    life.until_still().await;
     let before = life.wire.steps().len();
     for event in [
         "channel.status_update",

@@ -187,6 +187,7 @@ async fn wrong(ground: &Ground, kind: Kind, wrong: Wrong) -> Outcome {
         Wrong::HundredTimes => {
             let id = made(&life, kind).await;
             says_its_own(false);
+            life.until_still().await;
             before = life.wire.steps().len();
             let event = kind.event(&id, at(), "canary-key");
             let answers: Vec<u16> = stream::iter(0..100)
@@ -204,6 +205,7 @@ async fn wrong(ground: &Ground, kind: Kind, wrong: Wrong) -> Outcome {
                 Wrong::OtherAccount => (id, other(&life).await),
                 _ => (id, url),
             };
+            life.until_still().await;
             before = life.wire.steps().len();
             assert_eq!(post(&url, &kind.event(&id, at(), "canary-key")).await, 200);
         }
@@ -215,6 +217,7 @@ async fn wrong(ground: &Ground, kind: Kind, wrong: Wrong) -> Outcome {
                 let new = made(&life, kind).await;
                 assert_ne!(new, id);
             }
+            life.until_still().await;
             before = life.wire.steps().len();
             assert_eq!(post(&url, &kind.event(&id, at(), "canary-key")).await, 200);
         }
@@ -432,7 +435,7 @@ pub async fn cells(ground: Ground, scale: Scale, seed: u64) -> Vec<Cell> {
     ));
     let name = format!("a flood of {rate} events a second for {lasts} s");
     let flood = Cell::new("C4", name, move || async move {
-        flood::flood(&ground, rate, Duration::from_secs(lasts)).await
+        flood::flood(&ground, rate, Duration::from_secs(lasts), scale == Scale::Full).await
     });
     cells.push(flood.alone());
     cells

@@ -302,6 +302,12 @@ impl Wire {
         steps.map(|message| (message.side, message.label)).collect()
     }
 
+    /// How many processes a replica has had; 0 where it is not known.
+    fn run(&self, replica: Option<usize>) -> usize {
+        let count = |ledger: &mut Ledger| replica.and_then(|replica| ledger.runs.get(&replica).copied());
+        self.with(count).unwrap_or_default()
+    }
+
     /// Records a message; the fault that meets it, if any.
     fn meet(
         &self,
@@ -310,7 +316,7 @@ impl Wire {
         path: &str,
         accept: &str,
         told: Told,
-        replica: Option<usize>,
+        (replica, run): (Option<usize>, usize),
     ) -> (usize, Option<Fault>) {
         self.with(|ledger| {
             let mut met = None;
@@ -331,7 +337,6 @@ impl Wire {
                 let (_, rest) = ledger.chains.swap_remove(at);
                 ledger.waiting.push(rest);
             }
-            let run = replica.and_then(|replica| ledger.runs.get(&replica).copied());
             ledger.messages.push(Message {
                 side,
                 label: label.to_owned(),
@@ -342,7 +347,7 @@ impl Wire {
                 fault: met.as_ref().map(|fault| format!("{fault:?}")),
                 held: None,
                 accept: accept.to_owned(),
-                run: run.unwrap_or_default(),
+                run,
                 told,
                 truth: None,
             });

@@ -52,15 +52,15 @@ fn hex(address: SocketAddr) -> Option<String> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_connection_belongs_to_the_process_that_opened_it() {
+    #[tokio::test]
+    async fn a_connection_belongs_to_the_process_that_opened_it() {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (_server, peer) = listener.accept().unwrap();
         assert_eq!(peer, client.local_addr().unwrap());
-        let inode = inode_of(peer, listener.local_addr().unwrap()).unwrap();
-        assert!(holds(std::process::id(), &inode));
-        assert!(!holds(1, &inode));
+        let own = listener.local_addr().unwrap();
+        let pids = || vec![Some(1), Some(std::process::id())];
+        assert_eq!(owner(pids, peer, own).await, Some(1));
         assert_eq!(inode_of(SocketAddr::from(([127, 0, 0, 1], 1)), peer), None);
     }
 

@@ -55,7 +55,9 @@ pub(super) async fn serve(wire: Wire, behind: Behind) -> String {
                     Behind::Kubernetes { replica, .. } => Some(*replica),
                     Behind::Wazzup { .. } => owner_of(&wire, peer, address).await,
                 };
-                let pass = service_fn(|request| pass(wire.clone(), behind.clone(), whose, request));
+                // A connection does not outlive its process, and what it still brings is that one's.
+                let run = wire.run(whose);
+                let pass = service_fn(|request| pass(wire.clone(), behind.clone(), (whose, run), request));
                 let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), pass).await;
             });
         }
@@ -76,7 +78,7 @@ async fn owner_of(wire: &Wire, peer: SocketAddr, own: SocketAddr) -> Option<usiz
 async fn pass(
     wire: Wire,
     behind: Behind,
-    whose: Option<usize>,
+    (whose, run): (Option<usize>, usize),
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Closed> {
     let (parts, body) = request.into_parts();
@@ -96,7 +98,7 @@ async fn pass(
     let accept = asked.headers.get(hyper::header::ACCEPT);
     let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let told = told::told(side, &name, &asked);
-    let (number, fault) = wire.meet(side, &name, &asked.path_and_query, accept, told, whose);
+    let (number, fault) = wire.meet(side, &name, &asked.path_and_query, accept, told, (whose, run));
     // Dropped when the answer begins, and when the sender goes away before.
     let _held = Held {
         wire: wire.clone(),

@@ -31,7 +31,8 @@ struct Found {
     refused: usize,
 }
 
-pub(super) async fn flood(ground: &Ground, rate: u32, lasts: Duration) -> Outcome {
+/// `alone`: nothing else runs on the machine, so the time that answers take is the operator's.
+pub(super) async fn flood(ground: &Ground, rate: u32, lasts: Duration, alone: bool) -> Outcome {
     let life = Life::begin(
         ground,
         "flood",
@@ -74,13 +75,14 @@ pub(super) async fn flood(ground: &Ground, rate: u32, lasts: Duration) -> Outcom
     let senders = (0..SENDERS).map(|number| {
         let (url, ids) = (url.clone(), ids.clone());
         let event = move |turn: u32| event(&ids, number, turn);
-        tokio::spawn(async move { send(&url, event, pause, lasts).await })
+        let most = if alone { lasts * 2 } else { lasts * 20 };
+        tokio::spawn(async move { send(&url, event, pause, lasts, most).await })
     });
     let senders: Vec<_> = senders.collect();
     let codes = (0..QR_SENDERS).map(|number| {
         let (url, ids) = (url.clone(), ids.clone());
         let event = move |turn: u32| code(&ids, number, turn);
-        tokio::spawn(async move { send(&url, event, Duration::ZERO, lasts).await })
+        tokio::spawn(async move { send(&url, event, Duration::ZERO, lasts, lasts).await })
     });
     let codes: Vec<_> = codes.collect();
     let mut found = Found::default();
@@ -121,9 +123,10 @@ pub(super) async fn flood(ground: &Ground, rate: u32, lasts: Duration) -> Outcom
         found.refused,
     );
     println!("C4 flood: {figures}");
-    // On a machine that does other things too, the figure is told and only an unreasonable one is a failure.
-    assert!(achieved >= f64::from(rate) * 0.9, "no flood: {figures}");
-    assert!(of(990) < Duration::from_secs(2), "{figures}");
+    let all = (rate * u32::try_from(lasts.as_secs()).unwrap_or_default()) as usize;
+    assert!(alone || found.took.len() + 16 >= all, "not all were sent: {figures}");
+    assert!(!alone || achieved >= f64::from(rate) * 0.9, "no flood: {figures}");
+    assert!(!alone || of(990) < Duration::from_secs(2), "{figures}");
     assert!(found.refused * 100 <= found.took.len(), "{figures}");
     assert!(
         shown as u64 >= lasts.as_secs() && unshown == 0,
@@ -186,7 +189,7 @@ fn code(ids: &(Vec<String>, String), number: u32, turn: u32) -> Value {
 }
 
 /// One sender's share, at its pace or as fast as the answers come.
-async fn send(url: &str, event: impl Fn(u32) -> Value, pause: Duration, lasts: Duration) -> Found {
+async fn send(url: &str, event: impl Fn(u32) -> Value, pause: Duration, lasts: Duration, most: Duration) -> Found {
     let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).await.unwrap();
     stream.set_nodelay(true).unwrap();
@@ -194,7 +197,7 @@ async fn send(url: &str, event: impl Fn(u32) -> Value, pause: Duration, lasts: D
     let mut found = Found::default();
     for turn in 0_u32.. {
         let due = begun + pause * turn;
-        if due.saturating_duration_since(begun) >= lasts || begun.elapsed() > lasts * 2 {
+        if due.saturating_duration_since(begun) >= lasts || begun.elapsed() > most {
             break;
         }
         if pause.is_zero() && begun.elapsed() >= lasts {

@@ -217,6 +217,7 @@ async fn play(ground: &Ground, manner: Manner, allowed: &[u16]) -> Outcome {
     life.bot(NAME, "100:canary-bot").await;
     life.until_ready(NAME).await;
     life.until_subscribed().await;
+    life.until_still().await;
     let id = life.remote().remove(0).id;
     let url = address(&life);
     let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap();
