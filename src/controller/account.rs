@@ -244,7 +244,9 @@ async fn list(context: &Context, account: &WazzupAccount, key: &Key, desk: &Desk
 fn inform(context: &Context, key: &Key, desk: &Desk, plan: &AccountPlan, suspend: bool) {
     let before = desk.standing();
     desk.set(|standing| {
-        standing.trouble.clone_from(&plan.trouble);
+        if plan.decides() {
+            standing.trouble.clone_from(&plan.trouble);
+        }
         standing.suspend = suspend;
         if let Some(pin) = &plan.pin {
             standing.vetted = true;

@@ -116,7 +116,10 @@ pub(super) async fn act(
             }
             // What was let go stays so for an older view of it.
             None if matches!(note, Note::RemoveFinalizer) => {}
-            None => forget(context, &object),
+            None => {
+                forget(context, &object);
+                return Err(PassError::Outdated);
+            }
         }
     }
     Ok(Acted {
@@ -162,6 +165,10 @@ async fn write_note(
     };
     let written = match written {
         Ok(written) => written,
+        Err(error) if error.is_not_found() && !matches!(note, Note::RemoveFinalizer) => {
+            forget(context, object);
+            return Err(error.into());
+        }
         Err(error) => {
             if let (Take::New, Note::RecordId(id)) = (taken, note) {
                 for waiting in context.claims.let_go(object, id) {

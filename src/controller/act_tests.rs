@@ -189,20 +189,20 @@ async fn a_list_that_was_under_way_when_the_token_changed_never_vouches_for_the_
 
 /// An API server that takes what is written before a call, and knows the object no more after that.
 fn forgetful(object: &WazzupChannel) -> Router {
-    let (object, writes) = (object.clone(), Arc::new(AtomicUsize::new(0)));
+    let (object, writes) = (Arc::new(Mutex::new(object.clone())), Arc::new(AtomicUsize::new(0)));
     let write = move |Json(body): Json<serde_json::Value>| {
-        let (mut object, before) = (object.clone(), writes.fetch_add(1, Ordering::Relaxed));
+        let (object, before) = (object.clone(), writes.fetch_add(1, Ordering::Relaxed));
         async move {
             if before >= 2 {
                 let gone = json!({"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404});
                 return (StatusCode::NOT_FOUND, Json(gone));
             }
+            let mut object = object.lock().unwrap();
             if let Some(intent) = body["metadata"]["annotations"][names::CREATE_INTENT].as_str() {
-                object
-                    .annotations_mut()
-                    .insert(names::CREATE_INTENT.to_owned(), intent.to_owned());
+                let (name, intent) = (names::CREATE_INTENT.to_owned(), intent.to_owned());
+                object.annotations_mut().insert(name, intent);
             }
-            (StatusCode::OK, Json(serde_json::to_value(object).unwrap()))
+            (StatusCode::OK, Json(serde_json::to_value(&*object).unwrap()))
         }
     };
     let objects = "/apis/wazzup24.com/v1alpha1/namespaces/shop/wazzupchannels/bot";
@@ -220,33 +220,45 @@ async fn what_an_object_had_open_counts_no_more_once_it_is_gone() {
         "metadata": {"name": "bot", "namespace": "shop", "uid": "bot"}, "spec": {"transport": "whatsapp"},
     });
     let object: WazzupChannel = serde_json::from_value(object).unwrap();
-    let stop = CancellationToken::new();
-    let refusal = || async { (StatusCode::BAD_REQUEST, Json(json!({"code": "NO", "detail": "no"}))) };
-    let service = Router::new().route("/v2/channels", post(refusal));
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let host = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async { axum::serve(listener, service).await });
-    let context = context_of(forgetful(&object), &host, &stop);
-    let (desk, _) = desk_of(&context, &host);
-    let mut seen = observe(&context, &object, None).await.seen;
-    seen.account = Account::Usable {
-        webhooks: Webhooks::Ready,
-    };
-    seen.remote = Remote::Looked(Look {
-        age: Duration::ZERO,
-        mine: None,
-        by_id: RemoteById::NotAsked,
-        unclaimed: Vec::new(),
-        claimed: Vec::new(),
-        empty: true,
-        complete: true,
-        other_intents: Vec::new(),
-    });
-    let planned = plan(&seen);
-    assert_eq!(planned.call, Some(Call::Create { alone: false }));
-    let acted = act(&context, &object, &seen, planned, Some(&desk), &desk.standing()).await;
-    assert_eq!(acted.unwrap().plan.note, Some(Note::ClearIntent), "it was refused");
-    let open = context.claims.other_intents(object.spec.transport, "another", |_| true);
-    assert!(open.is_empty(), "no other object of its transport waits for it");
-    stop.cancel();
+    let refused = (StatusCode::BAD_REQUEST, json!({"code": "NO", "detail": "no"}));
+    let item = json!({"channel_id": "made", "transport": "whatsapp", "status": "init"});
+    let made = (StatusCode::CREATED, json!({"data": [item], "meta": {"timestamp": 0}}));
+    for (status, body) in [refused, made] {
+        let stop = CancellationToken::new();
+        let answer = move || async move { (status, Json(body)) };
+        let service = Router::new().route("/v2/channels", post(answer));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async { axum::serve(listener, service).await });
+        let context = context_of(forgetful(&object), &host, &stop);
+        let (desk, _) = desk_of(&context, &host);
+        let mut seen = observe(&context, &object, None).await.seen;
+        seen.account = Account::Usable {
+            webhooks: Webhooks::Ready,
+        };
+        seen.remote = Remote::Looked(Look {
+            age: Duration::ZERO,
+            mine: None,
+            by_id: RemoteById::NotAsked,
+            unclaimed: Vec::new(),
+            claimed: Vec::new(),
+            empty: true,
+            complete: true,
+            other_intents: Vec::new(),
+        });
+        let planned = plan(&seen);
+        assert_eq!(planned.call, Some(Call::Create { alone: false }));
+        let acted = act(&context, &object, &seen, planned, Some(&desk), &desk.standing()).await;
+        assert!(matches!(acted, Err(PassError::Outdated)), "{status}: the pass is over");
+        let open = context.claims.other_intents(object.spec.transport, "another", |_| true);
+        assert!(
+            open.is_empty(),
+            "{status}: no other object of its transport waits for it"
+        );
+        assert!(
+            !context.claims.is_claimed(&ChannelId::parse("made").unwrap()),
+            "{status}"
+        );
+        stop.cancel();
+    }
 }

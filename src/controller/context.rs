@@ -132,6 +132,19 @@ impl Marks {
         });
     }
 
+    /// Something happened, as somebody says who may say it very often: a mark of the last second serves for that too, since its look
+    /// is repeated.
+    pub(super) fn hint(&self, uid: &str) {
+        let now = clock::instant();
+        let recent = |mark: &Mark| {
+            let since = now.checked_duration_since(mark.since);
+            since.is_some_and(|since| since < Duration::from_secs(1)) && mark.repeats < REPEATS.len()
+        };
+        if !self.with(|marks| marks.get(uid).is_some_and(recent)) {
+            self.set(uid);
+        }
+    }
+
     /// A plan wants a list of its own, once. What was announced before goes on being repeated.
     pub(super) fn want(&self, uid: &str) {
         self.with(|marks| {

@@ -27,3 +27,21 @@ fn a_look_that_a_plan_wants_is_made_once_and_one_that_was_announced_is_repeated_
     }
     assert_eq!(pauses, [1, 3, 10]);
 }
+
+#[test]
+fn whoever_may_announce_very_often_begins_a_look_a_second_at_most() {
+    let marks = Marks::default();
+    marks.hint("account");
+    let first = marks.look_after("account").unwrap();
+    marks.hint("account");
+    assert_eq!(marks.look_after("account"), Some(first));
+    // While the first look waits to be repeated, what comes is not kept waiting.
+    marks.repeat("account");
+    assert!(marks.look_after("account").unwrap() > clock::instant());
+    marks.hint("account");
+    assert!(marks.look_after("account").unwrap() <= clock::instant());
+    // A look that a plan wanted is not repeated, so it does not serve.
+    marks.want("planned");
+    marks.hint("planned");
+    assert!(marks.repeat("planned").is_some());
+}

@@ -97,7 +97,7 @@ impl Receiver {
                 if let Some(account) = self.context.caches.account(account) {
                     self.context
                         .marks
-                        .set(account.metadata.uid.as_deref().unwrap_or_default());
+                        .hint(account.metadata.uid.as_deref().unwrap_or_default());
                 }
                 self.context.accounts.wake(account);
                 for key in self.context.claims.unresolved(account) {

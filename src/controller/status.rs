@@ -110,7 +110,8 @@ pub fn status(
         closed_at: None,
     });
     memory::write(&plan.memory, &mut status);
-    let generation = object.metadata.generation.unwrap_or(0);
+    // What was planned for: the object may have been edited since.
+    let generation = seen.object.generation;
     if said.observed {
         status.observed_generation = Some(generation);
     }

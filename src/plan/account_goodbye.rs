@@ -53,11 +53,11 @@ pub(super) fn plan(seen: &AccountSeen) -> AccountPlan {
         (Token::Pending, _) => quiet(),
         (Token::Hidden { why, .. }, _) => AccountPlan {
             again: Some(SOON),
-            ..unsubscribing(quiet(), why)
+            ..unsubscribing(quiet(), why, "delete that Secret")
         },
         (Token::Unreached { fault, .. }, _) | (Token::Present, Rows::Failed(fault)) => AccountPlan {
             again: Some(SOON),
-            ..unsubscribing(quiet(), &fault.to_string())
+            ..unsubscribing(quiet(), &fault.to_string(), TAKE_TOKEN)
         },
         (Token::Present, Rows::Listed(rows)) => {
             let ids: Vec<String> = ours(seen, rows).iter().map(|row| row.id.clone()).collect();
@@ -66,17 +66,19 @@ pub(super) fn plan(seen: &AccountSeen) -> AccountPlan {
             }
             let mut plan = quiet();
             match ask(seen, &mut plan, AccountCall::Unsubscribe(ids), false) {
-                Some(why) => unsubscribing(plan, &why),
+                Some(why) => unsubscribing(plan, &why, TAKE_TOKEN),
                 None => plan,
             }
         }
     }
 }
 
-/// An account that goes cannot take its subscription along yet.
-fn unsubscribing(plan: AccountPlan, why: &str) -> AccountPlan {
+const TAKE_TOKEN: &str = "take its token away: delete the Secret that spec.auth names, or name one that does not exist";
+
+/// An account that goes cannot take its subscription along yet; `way_out` lets it go without.
+fn unsubscribing(plan: AccountPlan, why: &str, way_out: &str) -> AccountPlan {
     let why = format!(
-        "the webhook subscription could not be removed yet: {why}; it is tried again; to let the account go without that, take its token away: delete the Secret that spec.auth names, or name one that does not exist"
+        "the webhook subscription could not be removed yet: {why}; it is tried again; to let the account go without that, {way_out}"
     );
     AccountPlan {
         facts: Some(vec![

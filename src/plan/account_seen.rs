@@ -175,7 +175,7 @@ pub struct AccountPlan {
     pub pin: Option<Pin>,
     /// What channels are told about webhooks; `None` as before.
     pub webhooks: Option<Webhooks>,
-    /// Why channels cannot use the account; `None` when they can.
+    /// Why channels cannot use the account; `None` when they can, or as before: see [`AccountPlan::decides`].
     pub trouble: Option<(AccountTrouble, String)>,
     /// The conditions; `None` as before.
     pub facts: Option<Vec<Fact>>,
@@ -183,6 +183,14 @@ pub struct AccountPlan {
     pub unsettled: bool,
     /// How soon to come back, if sooner than the regular interval.
     pub again: Option<Duration>,
+}
+
+impl AccountPlan {
+    /// Whether it tells how channels stand. Where nothing could be seen for a moment they stand as before: whoever was stopped is
+    /// not let go on by that.
+    pub const fn decides(&self) -> bool {
+        self.trouble.is_some() || self.facts.is_some() || self.pin.is_some()
+    }
 }
 
 /// A change of the subscription.

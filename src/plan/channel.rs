@@ -78,7 +78,7 @@ fn ladder(seen: &Seen) -> Plan {
                 why: fault.to_string(),
                 say: *in_a_row >= 3,
             };
-            return say(seen, verdict, Wake::OnChange);
+            return say(seen, verdict, Wake::After(look_again(seen, *in_a_row)));
         }
         Remote::Looked(look) => look,
     };
@@ -105,6 +105,12 @@ fn ladder(seen: &Seen) -> Plan {
         (Some(id), None, RemoteById::Missing) => gone::plan(seen, wish, look, id),
     };
     restrain(seen, wish.management, wish.suspend, wanted)
+}
+
+/// A list that failed is asked for again by whoever needs one: the account's own may be hours away.
+fn look_again(seen: &Seen, in_a_row: u32) -> Duration {
+    let doublings = in_a_row.saturating_sub(1).min(5);
+    (seen.timing.second_look * (1 << doublings)).min(Duration::from_secs(300))
 }
 
 fn say(seen: &Seen, verdict: Verdict, wake: Wake) -> Plan {

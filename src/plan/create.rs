@@ -113,16 +113,16 @@ fn still_refused(seen: &Seen, wish: &Wish, hash: Option<&str>) -> Option<Plan> {
 
 /// Writes the intent, then creates.
 fn open(seen: &Seen, wish: &Wish, look: &Look) -> Plan {
-    list_first(seen, look).unwrap_or_else(|| open_beside(seen, wish, look, &[]))
+    list_first(seen, wish, look).unwrap_or_else(|| open_beside(seen, wish, look, &[]))
 }
 
 /// What somebody else has made since the list was asked for would be taken for what this create makes: an old list, as an account
 /// with a long interval has, is followed by a new one first.
-fn list_first(seen: &Seen, look: &Look) -> Option<Plan> {
+fn list_first(seen: &Seen, wish: &Wish, look: &Look) -> Option<Plan> {
     let why = "the account's channels are listed anew before one more is made";
     let verdict = Verdict::Waiting(Progress::Creating, why.to_owned());
     let plan = Plan::say(seen.memory.clone(), verdict, Wake::LookAfter(Duration::ZERO));
-    (look.age > seen.timing.create_grace).then_some(plan)
+    (look.age > seen.timing.create_grace && !wish.suspend).then_some(plan)
 }
 
 /// The same, where these channels are known to be others'.
@@ -209,7 +209,7 @@ pub(super) fn resolve(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent) ->
 /// Creates once more; what the first create may yet bring is watched for. `ruled_out`: a person said that it made none of what
 /// was asked about; else that is a question still.
 fn again(seen: &Seen, wish: &Wish, look: &Look, intent: &Intent, ruled_out: bool) -> Plan {
-    if let Some(plan) = list_first(seen, look) {
+    if let Some(plan) = list_first(seen, wish, look) {
         return plan;
     }
     let repeated = twins::repeated(seen, intent, &[]);

@@ -9,7 +9,7 @@ use super::{
     create::{ask, choose, choose_again, remaining},
     memory::RefusedCall,
     search::{Absence, Found, absence, first_look, found, grace_left_at_list, listed_at, newcomers, rivals, settles},
-    twins::{self, Repeated, watches},
+    twins::{self, Repeated, suspected_for, watches},
     words,
 };
 use crate::model::{ChannelId, Login, RemoteChannel};
@@ -52,7 +52,13 @@ pub(super) fn plan(seen: &Seen) -> Plan {
                 "the spec cannot be read ({why}), so it cannot be told what to delete; to leave the channel: {}",
                 words::abandon_command(&seen.object)
             );
-            return say(seen, Verdict::Stalled(Stall::InvalidSpec, message), Wake::OnChange);
+            // Without a channel or an intent the suspicion ends by itself.
+            let only_watched = seen.channel_id().is_none() && seen.object.intent.is_none();
+            let wake = match &seen.memory.repeated {
+                Some(repeated) if only_watched => Wake::After(suspected_for(repeated, seen.now)),
+                Some(_) | None => Wake::OnChange,
+            };
+            return say(seen, Verdict::Stalled(Stall::InvalidSpec, message), wake);
         }
     };
     if let Claim::HeldBy(holder) = &seen.claim {

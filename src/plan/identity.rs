@@ -72,7 +72,9 @@ pub fn judge(seen: &IdentitySeen) -> Identity {
 
 fn by_lists(seen: &IdentitySeen, shown: Option<&RemoteAccountId>, pin: Identity) -> Identity {
     let same_token = seen.last_token.as_ref() == Some(&seen.token);
-    let nothing_to_lose = seen.known == 0 && seen.open == 0;
+    // A create can be open before the first token was written down; after that another token may be another account's.
+    let searching = seen.open > 0 && seen.last_token.is_some();
+    let nothing_to_lose = seen.known == 0 && !searching;
     if same_token || nothing_to_lose || seen.listed > 0 {
         return pin;
     }
@@ -87,7 +89,7 @@ fn by_lists(seen: &IdentitySeen, shown: Option<&RemoteAccountId>, pin: Identity)
     }
     let why = if seen.known == 0 {
         format!(
-            "{} create(s) had no clear answer, and nothing shows that this token is of the account in which they were made",
+            "{} object(s) wait for what a create or a login link makes, and nothing shows that this token is of the account in which they asked for it",
             seen.open
         )
     } else {

@@ -47,7 +47,12 @@ impl Repeated {
 
 /// Whether newcomers of the account still matter to an object.
 pub fn watches(repeated: Option<&Repeated>, now: Timestamp) -> bool {
-    repeated.is_some_and(|repeated| !remaining(repeated.at, SUSPICION, now).is_zero())
+    repeated.is_some_and(|repeated| !suspected_for(repeated, now).is_zero())
+}
+
+/// For how long newcomers are suspected still.
+pub(super) fn suspected_for(repeated: &Repeated, now: Timestamp) -> std::time::Duration {
+    remaining(repeated.at, SUSPICION, now)
 }
 
 /// Whether an unclear create of this intent is remembered already, with these channels.

@@ -161,15 +161,16 @@ async fn a_stranger_learns_nothing_from_the_answer() {
 
 #[tokio::test]
 async fn a_body_over_the_cap_is_refused_whether_announced_or_not() {
+    let stand = open(Limits::default()).await;
+    let announced = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1048577\r\n\r\n");
+    assert_eq!(stand.raw(announced.as_bytes()).await, 413);
     let limits = Limits {
         refused: (16 << 20, Duration::from_secs(60)),
         ..Limits::default()
     };
-    let stand = open(limits).await;
-    let announced = format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1048577\r\n\r\n");
-    assert_eq!(stand.raw(announced.as_bytes()).await, 413);
+    let patient = open(limits).await;
     for size in [1_100_000, 15 << 20] {
-        let mut stream = TcpStream::connect(stand.address).await.unwrap();
+        let mut stream = TcpStream::connect(patient.address).await.unwrap();
         let whole = request("POST", PATH, &"x".repeat(size));
         stream
             .write_all(&whole)

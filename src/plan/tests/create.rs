@@ -416,6 +416,8 @@ fn an_old_list_is_followed_by_another_before_anything_is_made() {
             let plan = planned(&seen);
             assert_eq!(gist(&plan), expected, "{age} s");
             assert!(plan.call.is_some() || plan.wake == Wake::LookAfter(Duration::ZERO));
+            wished(&mut seen).suspend = true;
+            assert_eq!(gist(&planned(&seen)), "Suspended", "{age} s: nothing will be made");
         }
     }
 }

@@ -144,11 +144,14 @@ fn a_spec_that_cannot_be_read_stalls_the_deletion_of_a_made_channel_and_says_the
             known: vec![id("old")],
         });
     });
+    let plan = planned(&earlier);
     assert_eq!(
-        gist(&planned(&earlier)),
-        "Stalled/InvalidSpec",
-        "what an earlier create may have made is not let go either"
+        (gist(&plan).as_str(), plan.wake),
+        ("Stalled/InvalidSpec", Wake::After(Duration::from_secs(24 * 3_600 - 60))),
+        "what an earlier create may have made is not let go either, for a day"
     );
+    let later = with(earlier, |seen| seen.now = at(24 * 3_600));
+    assert_eq!(gist(&planned(&later)), "release, Gone");
 }
 
 #[test]

@@ -149,8 +149,17 @@ fn an_opaque_token_that_lists_none_of_the_known_channels_is_another_accounts() {
     };
     let told = changed(&searching);
     assert!(
-        told.starts_with("1 create(s) had no clear answer") && told.ends_with("confirm-account=01234567"),
+        told.starts_with("1 object(s) wait for what a create") && told.ends_with("confirm-account=01234567"),
         "another account's channels would be taken for what was made: {told}"
+    );
+    let first_token = IdentitySeen {
+        last_token: None,
+        ..searching.clone()
+    };
+    assert_eq!(
+        judge(&first_token),
+        pinned(None),
+        "a create of the first token's own, before that was written down"
     );
     let confirmed = IdentitySeen {
         confirm: Some("01234567".into()),

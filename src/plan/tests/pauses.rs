@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     super::{
-        Account, AccountTrouble, Answer, Refusal, Setback, Wake,
+        Account, AccountTrouble, Answer, Refusal, Remote, Setback, Wake,
         account::{Listing, Rows, Token},
         identity::IdentitySeen,
         memory::RefusedCall,
@@ -51,6 +51,22 @@ fn a_channel_whose_account_nobody_could_look_for_looks_again_by_itself() {
         seen.object.deleting = deleting;
         seen.account = Account::Pending;
         assert_eq!(planned(&seen).wake, Wake::After(Duration::from_secs(60)));
+    }
+}
+
+#[test]
+fn a_channel_that_could_not_look_looks_again_ever_more_rarely() {
+    for (in_a_row, pause) in [(0, 10), (1, 10), (2, 20), (3, 40), (6, 300), (u32::MAX, 300)] {
+        let mut seen = known(Transport::Telegram, "active", None);
+        seen.remote = Remote::Hidden {
+            fault: no_answer(),
+            in_a_row,
+        };
+        assert_eq!(
+            planned(&seen).wake,
+            Wake::After(Duration::from_secs(pause)),
+            "{in_a_row}"
+        );
     }
 }
 
