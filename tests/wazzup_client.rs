@@ -251,7 +251,7 @@ async fn a_list_may_be_long_and_other_answers_may_not() {
 async fn the_deadline_covers_the_body_and_a_refusal_stands_without_one() {
     let service = Service::start(Manner::Dribble).await;
     let list = client_of(&service).list_channels().await;
-    assert!(matches!(list, Err(Fault::Unclear { why }) if why.contains("within 2s")));
+    assert!(matches!(list, Err(Fault::Unclear { why }) if why.contains("within 5s")));
 
     let cut = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 500\r\n\r\n{\"code\":".to_owned();
     let service = Service::start(Manner::AnswerAndClose(cut)).await;
