@@ -141,10 +141,18 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
     let again = got.again;
     let seen = observe(&purse, key, got.token, snapshot.as_deref(), recall).await;
     let plan = account::plan(&seen);
-    inform(context, key, &desk, &plan, account.spec.suspend);
+    // A token is written down before channels use it: what they begin by it would else be taken for another token's.
+    let anew = account_status::pins_anew(account, &plan);
+    if !anew {
+        inform(context, key, &desk, &plan, account.spec.suspend);
+    }
     let mut object = account.clone();
     if plan.finalizer == Some(true) {
         object = notes::set_finalizer(&context.client, &object, names::ACCOUNT_FINALIZER, true).await?;
+    }
+    if anew {
+        account_status::say(context, &object, &plan, snapshot.as_deref()).await?;
+        inform(context, key, &desk, &plan, account.spec.suspend);
     }
     if let Some(call) = &plan.call {
         carry_out(context, &desk, &seen, call, recall).await?;
@@ -157,7 +165,9 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
         *recall = Recall::default();
         return Ok(Action::await_change());
     }
-    account_status::say(context, &object, &plan, snapshot.as_deref()).await?;
+    if !anew {
+        account_status::say(context, &object, &plan, snapshot.as_deref()).await?;
+    }
     let regular = next_list(account, &desk);
     let soonest = [plan.again, again, repeat]
         .into_iter()
@@ -177,7 +187,9 @@ async fn keys(context: &Context, account: &WazzupAccount, recall: &mut Recall) -
         return Ok(kept.keys.clone());
     }
     recall.kept = if account.metadata.deletion_timestamp.is_some() {
-        secrets::read_kept(&context.client, &namespace, &name).await?
+        // A namespace that goes takes the Secret first; what this process knows of it serves until the end.
+        let found = secrets::read_kept(&context.client, &namespace, &name).await?;
+        found.or(recall.kept.take())
     } else {
         Some(secrets::ensure_kept(&context.client, account).await?)
     };
@@ -228,14 +240,16 @@ async fn list(context: &Context, account: &WazzupAccount, key: &Key, desk: &Desk
             wake_changed(context, key, &changes, None);
         })
         .await;
-    if shown {
-        context.marks.clear(&uid);
+    if let Some(snapshot) = snapshot.as_ref().filter(|_| shown) {
+        context.marks.clear_until(&uid, snapshot.started);
     }
     let repeat = match announced {
         Some(_) if !shown => context.marks.repeat(&uid),
-        // Not yet due.
-        None => marked.map(|since| since.saturating_duration_since(now)),
-        Some(_) => None,
+        // Not yet due, or announced while the list was under way.
+        Some(_) | None => {
+            let due = context.marks.look_after(&uid);
+            due.map(|since| since.saturating_duration_since(clock::instant()))
+        }
     };
     Looked { snapshot, repeat }
 }

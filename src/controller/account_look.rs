@@ -181,6 +181,7 @@ fn identity(purse: &Purse<'_>, key: &Key, listed: &Listed, recall: &Recall) -> I
     IdentitySeen {
         object: key.clone(),
         pinned: status.remote_account_id.and_then(|id| RemoteAccountId::parse(&id).ok()),
+        pinned_before: status.token_hash.is_some(),
         last_token: status.token_hash.filter(|hash| purse.keys.made(hash)),
         named: named.and_then(|id| RemoteAccountId::parse(id).ok()),
         claimed: recall.owner.clone(),

@@ -17,6 +17,12 @@ use crate::{
 /// How many unmanaged channels a status names.
 const NAMED: usize = 50;
 
+/// Whether a plan pins the account to a token that its status does not hold.
+pub(super) fn pins_anew(account: &WazzupAccount, plan: &AccountPlan) -> bool {
+    let known = account.status.as_ref().and_then(|status| status.token_hash.as_ref());
+    plan.pin.as_ref().is_some_and(|pin| known != Some(&pin.token))
+}
+
 /// Says what a plan means, and counts the account's channels.
 pub(super) async fn say(
     context: &Context,

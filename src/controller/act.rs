@@ -165,15 +165,14 @@ async fn write_note(
     };
     let written = match written {
         Ok(written) => written,
-        Err(error) if error.is_not_found() && !matches!(note, Note::RemoveFinalizer) => {
-            forget(context, object);
-            return Err(error.into());
-        }
         Err(error) => {
             if let (Take::New, Note::RecordId(id)) = (taken, note) {
                 for waiting in context.claims.let_go(object, id) {
                     context.channels.wake(&waiting);
                 }
+            }
+            if error.is_not_found() && !matches!(note, Note::RemoveFinalizer) {
+                forget(context, object);
             }
             return Err(error.into());
         }

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::{
     api::names,
+    cluster::memory,
     controller::{
         Options,
         desk::{Changes, Snapshot},
@@ -26,7 +27,7 @@ use crate::{
     leader::Fence,
     metrics::Metrics,
     model::ChannelId,
-    plan::{Account, Look, Remote, RemoteById, Webhooks, plan},
+    plan::{self, Account, AccountTrouble, Look, Remote, RemoteById, Webhooks, plan},
     wazzup::{AllowedHosts, ApiUrl, install_tls},
 };
 
@@ -187,13 +188,13 @@ async fn a_list_that_was_under_way_when_the_token_changed_never_vouches_for_the_
     stop.cancel();
 }
 
-/// An API server that takes what is written before a call, and knows the object no more after that.
-fn forgetful(object: &WazzupChannel) -> Router {
+/// An API server that takes so many writes, and knows the object no more after that.
+fn forgetful(object: &WazzupChannel, known: usize) -> Router {
     let (object, writes) = (Arc::new(Mutex::new(object.clone())), Arc::new(AtomicUsize::new(0)));
     let write = move |Json(body): Json<serde_json::Value>| {
         let (object, before) = (object.clone(), writes.fetch_add(1, Ordering::Relaxed));
         async move {
-            if before >= 2 {
+            if before >= known {
                 let gone = json!({"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404});
                 return (StatusCode::NOT_FOUND, Json(gone));
             }
@@ -230,7 +231,7 @@ async fn what_an_object_had_open_counts_no_more_once_it_is_gone() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         tokio::spawn(async { axum::serve(listener, service).await });
-        let context = context_of(forgetful(&object), &host, &stop);
+        let context = context_of(forgetful(&object, 2), &host, &stop);
         let (desk, _) = desk_of(&context, &host);
         let mut seen = observe(&context, &object, None).await.seen;
         seen.account = Account::Usable {
@@ -261,4 +262,66 @@ async fn what_an_object_had_open_counts_no_more_once_it_is_gone() {
         );
         stop.cancel();
     }
+}
+
+#[tokio::test]
+async fn who_finds_a_channel_for_an_object_that_is_gone_leaves_it_to_who_searches() {
+    let channel = |name: &str| -> WazzupChannel {
+        let intent = plan::Intent {
+            at: clock::now(),
+            nonce: name.to_owned(),
+            baseline: Vec::new(),
+            baseline_cut: false,
+        };
+        let intent = memory::write_intent(&intent, name).unwrap();
+        let object = json!({
+            "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupChannel",
+            "metadata": {"name": name, "namespace": "shop", "uid": name, "annotations": {names::CREATE_INTENT: intent}},
+            "spec": {"transport": "whatsapp"},
+        });
+        serde_json::from_value(object).unwrap()
+    };
+    let (gone, searches) = (channel("bot"), channel("other"));
+    let stop = CancellationToken::new();
+    let context = context_of(forgetful(&gone, 0), "localhost", &stop);
+    let mut woken = context.channels.listen(None);
+    context.claims.update(&gone);
+    context.claims.update(&searches);
+    let id = ChannelId::parse("found").unwrap();
+    let written = write_note(&context, &gone, &Note::RecordId(id.clone()), true).await;
+    assert!(matches!(written, Err(PassError::Cluster(error)) if error.is_not_found()));
+    assert!(!context.claims.is_claimed(&id));
+    let account = ("shop".to_owned(), "default".to_owned());
+    assert_eq!(
+        context.claims.unresolved(&account),
+        [("shop".to_owned(), "other".to_owned())]
+    );
+    assert!(woken.try_recv().is_ok(), "the other one is woken");
+    stop.cancel();
+}
+
+#[tokio::test]
+async fn a_status_credits_the_generation_that_was_planned_for() {
+    let object = json!({
+        "apiVersion": "wazzup24.com/v1alpha1", "kind": "WazzupChannel",
+        "metadata": {"name": "bot", "namespace": "shop", "uid": "bot", "generation": 1}, "spec": {"transport": "whatsapp"},
+    });
+    let mut object: WazzupChannel = serde_json::from_value(object).unwrap();
+    let stop = CancellationToken::new();
+    let context = context_of(forgetful(&object, 0), "localhost", &stop);
+    let mut seen = observe(&context, &object, None).await.seen;
+    seen.account = Account::Trouble(AccountTrouble::NotFound, "there is none".to_owned());
+    let planned = plan(&seen);
+    // Edited before its status could be written.
+    object.metadata.generation = Some(2);
+    let said = plan::report(&seen, &planned);
+    let status = status::status(
+        &object,
+        &object.status.clone().unwrap_or_default(),
+        &seen,
+        &planned,
+        &said,
+    );
+    assert_eq!(status.observed_generation, Some(1));
+    stop.cancel();
 }

@@ -1,6 +1,9 @@
 //! One pass over a channel: observe, plan, act, report.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::FutureExt;
 use kube::ResourceExt;
@@ -17,6 +20,7 @@ use super::{
 };
 use crate::{
     api::WazzupChannel,
+    clock,
     plan::{Call, Memory, Note, Plan, Seen, Verdict, Wake, after_conflicts, broken_law, plan},
 };
 
@@ -76,6 +80,7 @@ pub(super) fn after_error(channel: Arc<WazzupChannel>, error: &PassError, contex
 async fn pass(channel: &WazzupChannel, context: &Context) -> Result<Action, PassError> {
     let (mut channel, mut carried, mut changed) = (channel.clone(), None, false);
     loop {
+        let begun = clock::instant();
         let (acted, seen) = once(&channel, context, carried.take()).await?;
         let uid = channel.uid().unwrap_or_default();
         changed |= acted.called;
@@ -99,7 +104,7 @@ async fn pass(channel: &WazzupChannel, context: &Context) -> Result<Action, Pass
             continue;
         }
         status::say(context, &acted.object, &seen, &acted.plan, changed).await?;
-        return Ok(next(context, &uid, &acted.plan));
+        return Ok(next(context, &uid, &acted.plan, begun));
     }
 }
 
@@ -141,9 +146,10 @@ fn lawful(observation: &Observation) -> Result<Plan, PassError> {
 }
 
 /// When the next pass begins, if nothing wakes one before.
-fn next(context: &Context, uid: &str, plan: &Plan) -> Action {
+fn next(context: &Context, uid: &str, plan: &Plan, begun: Instant) -> Action {
     let repeat = if plan.verdict == Verdict::Connected {
-        context.marks.clear(uid);
+        // What was announced since wakes a pass of its own.
+        context.marks.clear_until(uid, begun);
         None
     } else {
         context.marks.repeat(uid)

@@ -114,6 +114,9 @@ struct Mark {
 /// A look that does not show what was announced is repeated after these pauses.
 const REPEATS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(10)];
 
+/// How far apart looks begin for which anybody may ask.
+const APART: Duration = Duration::from_secs(1);
+
 impl Marks {
     fn with<T>(&self, act: impl FnOnce(&mut HashMap<String, Mark>) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
@@ -132,17 +135,17 @@ impl Marks {
         });
     }
 
-    /// Something happened, as somebody says who may say it very often: a mark of the last second serves for that too, since its look
-    /// is repeated.
+    /// Something happened, as somebody says who may say it very often: looks begin a second apart, and none is left out.
     pub(super) fn hint(&self, uid: &str) {
         let now = clock::instant();
-        let recent = |mark: &Mark| {
-            let since = now.checked_duration_since(mark.since);
-            since.is_some_and(|since| since < Duration::from_secs(1)) && mark.repeats < REPEATS.len()
-        };
-        if !self.with(|marks| marks.get(uid).is_some_and(recent)) {
-            self.set(uid);
-        }
+        self.with(|marks| {
+            let since = match marks.get(uid).map(|mark| mark.since) {
+                Some(due) if due > now => due.min(now + APART),
+                Some(last) if now.saturating_duration_since(last) < APART => last + APART,
+                Some(_) | None => now,
+            };
+            marks.insert(uid.to_owned(), Mark { since, repeats: 0 });
+        });
     }
 
     /// A plan wants a list of its own, once. What was announced before goes on being repeated.
@@ -178,7 +181,16 @@ impl Marks {
         })
     }
 
-    /// What was announced is seen, or the object is gone.
+    /// What was announced until then is seen.
+    pub(super) fn clear_until(&self, uid: &str, seen: Instant) {
+        self.with(|marks| {
+            if marks.get(uid).is_some_and(|mark| mark.since <= seen) {
+                marks.remove(uid);
+            }
+        });
+    }
+
+    /// The object is gone.
     pub(super) fn clear(&self, uid: &str) {
         self.with(|marks| marks.remove(uid));
     }

@@ -158,6 +158,7 @@ pub(super) fn quiet() -> AccountPlan {
         pin: None,
         webhooks: None,
         trouble: None,
+        as_before: false,
         facts: None,
         unsettled: false,
         again: None,

@@ -29,6 +29,7 @@ pub(super) fn plan(seen: &AccountSeen) -> AccountPlan {
         );
         // What its channels may do does not change by its going.
         let (ControlFlow::Continue(state) | ControlFlow::Break(state)) = usable(seen, quiet());
+        let as_before = !state.decides();
         let mut facts = vec![
             fact("Ready", Standing::False, "WaitingForChannels", &why),
             fact("Reconciling", Standing::True, "WaitingForChannels", &why),
@@ -37,6 +38,7 @@ pub(super) fn plan(seen: &AccountSeen) -> AccountPlan {
         facts.extend(told.filter(|fact| fact.kind == "Authenticated"));
         return AccountPlan {
             facts: Some(facts),
+            as_before,
             pin: state.pin,
             trouble: state.trouble,
             again: state.again,

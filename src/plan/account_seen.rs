@@ -177,6 +177,8 @@ pub struct AccountPlan {
     pub webhooks: Option<Webhooks>,
     /// Why channels cannot use the account; `None` when they can, or as before: see [`AccountPlan::decides`].
     pub trouble: Option<(AccountTrouble, String)>,
+    /// Whether channels stand as before whatever else is said, since nothing could be seen for a moment.
+    pub as_before: bool,
     /// The conditions; `None` as before.
     pub facts: Option<Vec<Fact>>,
     /// Whether the subscription is not as it is wanted, so that what was tried is not forgotten.
@@ -189,7 +191,7 @@ impl AccountPlan {
     /// Whether it tells how channels stand. Where nothing could be seen for a moment they stand as before: whoever was stopped is
     /// not let go on by that.
     pub const fn decides(&self) -> bool {
-        self.trouble.is_some() || self.facts.is_some() || self.pin.is_some()
+        !self.as_before && (self.trouble.is_some() || self.facts.is_some() || self.pin.is_some())
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
     decision::{Idle, SinkOrder},
     gone, goodbye, login, qr, setback, twins, words,
 };
+use crate::model::Fault;
 use std::time::Duration;
 
 /// A refused token is looked at again this often, and whenever its Secret changes.
@@ -13,6 +14,9 @@ const ACCOUNT_AGAIN: Duration = Duration::from_secs(600);
 
 /// An account that is there wakes its channels; one that could not be looked for does not.
 pub(super) const PENDING_AGAIN: Duration = Duration::from_secs(60);
+
+/// What a service that does not say how long to wait is given.
+const THROTTLED: Duration = Duration::from_secs(60);
 
 /// Nobody tells when a foreign object of the sink's name is removed.
 const SINK_AGAIN: Duration = Duration::from_secs(30);
@@ -78,7 +82,7 @@ fn ladder(seen: &Seen) -> Plan {
                 why: fault.to_string(),
                 say: *in_a_row >= 3,
             };
-            return say(seen, verdict, Wake::After(look_again(seen, *in_a_row)));
+            return say(seen, verdict, Wake::After(look_again(seen, fault, *in_a_row)));
         }
         Remote::Looked(look) => look,
     };
@@ -108,7 +112,10 @@ fn ladder(seen: &Seen) -> Plan {
 }
 
 /// A list that failed is asked for again by whoever needs one: the account's own may be hours away.
-fn look_again(seen: &Seen, in_a_row: u32) -> Duration {
+fn look_again(seen: &Seen, fault: &Fault, in_a_row: u32) -> Duration {
+    if let Fault::Throttled { retry_after } = fault {
+        return retry_after.unwrap_or(THROTTLED).max(seen.timing.second_look);
+    }
     let doublings = in_a_row.saturating_sub(1).min(5);
     (seen.timing.second_look * (1 << doublings)).min(Duration::from_secs(300))
 }

@@ -12,6 +12,8 @@ pub struct IdentitySeen {
     pub pinned: Option<RemoteAccountId>,
     /// `status.tokenHash`: of the token by which the account was last listed; `None` also when its key was lost.
     pub last_token: Option<String>,
+    /// Whether there is one, whatever its key.
+    pub pinned_before: bool,
     /// The account that the spec names (`whiteLabel.accountId`).
     pub named: Option<RemoteAccountId>,
     /// The account that the token says it belongs to.
@@ -73,7 +75,7 @@ pub fn judge(seen: &IdentitySeen) -> Identity {
 fn by_lists(seen: &IdentitySeen, shown: Option<&RemoteAccountId>, pin: Identity) -> Identity {
     let same_token = seen.last_token.as_ref() == Some(&seen.token);
     // A create can be open before the first token was written down; after that another token may be another account's.
-    let searching = seen.open > 0 && seen.last_token.is_some();
+    let searching = seen.open > 0 && seen.pinned_before;
     let nothing_to_lose = seen.known == 0 && !searching;
     if same_token || nothing_to_lose || seen.listed > 0 {
         return pin;

@@ -3,7 +3,7 @@
 use super::{
     super::{
         AccountTrouble,
-        account::{AccountCall, AccountSeen, EVENTS, Rows, Token},
+        account::{AccountCall, AccountSeen, EVENTS, Listing, Rows, Token},
         identity::IdentitySeen,
     },
     account::{denied, hidden, lines, row, unclear, with},
@@ -99,7 +99,22 @@ fn an_account_that_goes_lets_its_channels_do_no_more_than_before() {
         ]
     );
     let plan = going(&|seen| seen.token = Token::Incomplete("no key".into()));
-    assert!(plan.trouble.is_some());
+    assert!(plan.trouble.is_some() && plan.decides());
+    let failed = Listing::Failed {
+        fault: unclear(),
+        in_a_row: 1,
+    };
+    for blink in [
+        going(&|seen| seen.token = hidden(1)),
+        going(&|seen| seen.token = Token::Pending),
+        going(&|seen| seen.listing = failed.clone()),
+    ] {
+        assert!(
+            blink.facts.is_some() && !blink.decides(),
+            "who was stopped is not let go on"
+        );
+    }
     let plan = going(&|_| {});
+    assert!(plan.decides());
     assert_eq!((plan.trouble, plan.finalizer, plan.call), (None, None, None));
 }

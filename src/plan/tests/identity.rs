@@ -145,6 +145,7 @@ fn an_opaque_token_that_lists_none_of_the_known_channels_is_another_accounts() {
     let searching = IdentitySeen {
         known: 0,
         open: 1,
+        pinned_before: true,
         ..gone
     };
     let told = changed(&searching);
@@ -152,8 +153,17 @@ fn an_opaque_token_that_lists_none_of_the_known_channels_is_another_accounts() {
         told.starts_with("1 object(s) wait for what a create") && told.ends_with("confirm-account=01234567"),
         "another account's channels would be taken for what was made: {told}"
     );
+    let lost_key = IdentitySeen {
+        last_token: None,
+        ..searching.clone()
+    };
+    assert!(
+        matches!(judge(&lost_key), Identity::Changed(_)),
+        "nor can that be told without the key"
+    );
     let first_token = IdentitySeen {
         last_token: None,
+        pinned_before: false,
         ..searching.clone()
     };
     assert_eq!(

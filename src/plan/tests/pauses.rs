@@ -71,6 +71,20 @@ fn a_channel_that_could_not_look_looks_again_ever_more_rarely() {
 }
 
 #[test]
+fn a_throttled_account_is_not_looked_at_before_the_service_allows_it() {
+    for (told, pause) in [(None, 60), (Some(90), 90), (Some(1), 10)] {
+        let mut seen = known(Transport::Telegram, "active", None);
+        seen.remote = Remote::Hidden {
+            fault: Fault::Throttled {
+                retry_after: told.map(Duration::from_secs),
+            },
+            in_a_row: 0,
+        };
+        assert_eq!(planned(&seen).wake, Wake::After(Duration::from_secs(pause)), "{told:?}");
+    }
+}
+
+#[test]
 fn an_account_that_goes_keeps_what_it_is_pinned_to_for_its_channels() {
     let waits = account(|seen| {
         seen.deleting = true;

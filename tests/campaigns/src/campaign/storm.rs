@@ -241,9 +241,11 @@ pub fn cells(ground: &Ground, scale: Scale, seed: u64) -> Vec<Cell> {
     (0..seeds)
         .map(|number| {
             let (ground, chance) = (ground.clone(), Chance::of(seed, number));
-            Cell::new("C12", format!("seed {seed}, storm {number}"), move || async move {
+            let cell = Cell::new("C12", format!("seed {seed}, storm {number}"), move || async move {
                 storm(&ground, chance, lasts).await
-            })
+            });
+            // It waits for its own rests first, which say what is missing.
+            cell.within(Duration::from_secs(1_500))
         })
         .collect()
 }
