@@ -10,9 +10,10 @@ use super::{
     claims::Take,
     context::Context,
     desk::{Desk, Standing},
+    payload::{Payload, payload},
     publish::{Shown, publish},
     slots::aside,
-    status, supplies,
+    status,
 };
 use crate::{
     api::WazzupChannel,
@@ -281,50 +282,6 @@ async fn left_behind(context: &Context, object: &WazzupChannel, note: &Note) {
     );
     tracing::warn!(namespace = object.namespace(), channel = object.name_any(), %id, "{why}");
     context.announcer.say(object, true, "LeftBehind", &why).await;
-}
-
-/// What a call sends besides ids, fetched before anything is written.
-enum Payload {
-    Nothing,
-    Credentials(Credentials),
-    Password(Sensitive<String>),
-}
-
-async fn payload(
-    context: &Context,
-    channel: &WazzupChannel,
-    seen: &Seen,
-    wish: &Wish,
-    call: &Call,
-    standing: &Standing,
-) -> Result<Payload, PassError> {
-    let Some(keys) = &standing.keys else {
-        return Ok(Payload::Nothing);
-    };
-    match call {
-        Call::Create { .. } | Call::Reinit(_) => {
-            if wish.transport.credential_keys().is_empty() {
-                return Ok(Payload::Credentials(Credentials::empty()));
-            }
-            let fetched = supplies::fetch_credentials(context, channel, wish.transport, keys).await;
-            match fetched.filter(|fetched| is(&seen.credentials, &fetched.hash)) {
-                Some(fetched) => Ok(Payload::Credentials(fetched.value)),
-                None => Err(PassError::Outdated),
-            }
-        }
-        Call::SubmitTwoFactor(_) => {
-            let fetched = supplies::fetch_password(context, channel, keys).await;
-            match fetched.filter(|fetched| is(&seen.two_factor, &fetched.hash)) {
-                Some(fetched) => Ok(Payload::Password(fetched.value)),
-                None => Err(PassError::Outdated),
-            }
-        }
-        Call::RequestPairingCode(..) | Call::OpenLink(_) | Call::Delete { .. } => Ok(Payload::Nothing),
-    }
-}
-
-fn is(supply: &crate::plan::Supply, hash: &str) -> bool {
-    matches!(supply, crate::plan::Supply::Present { hash: planned } if planned == hash)
 }
 
 #[allow(clippy::too_many_arguments, reason = "each is a part of one call")]

@@ -25,6 +25,7 @@ mod interval;
 mod lanes;
 mod observe;
 mod partners;
+mod payload;
 mod pokes;
 mod publish;
 mod qr_desk;
