@@ -190,6 +190,20 @@ impl Marks {
         });
     }
 
+    /// The channel is as it should be, seen by a pass that began then: what was announced before is seen, and no repetition is needed.
+    /// What was announced since is kept.
+    pub(super) fn settle(&self, uid: &str, begun: Instant) {
+        let now = clock::instant();
+        self.with(|marks| {
+            if marks
+                .get(uid)
+                .is_some_and(|mark| mark.since <= begun || mark.since > now)
+            {
+                marks.remove(uid);
+            }
+        });
+    }
+
     /// The object is gone.
     pub(super) fn clear(&self, uid: &str) {
         self.with(|marks| marks.remove(uid));

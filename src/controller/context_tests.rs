@@ -54,3 +54,28 @@ fn whoever_may_announce_very_often_begins_a_look_a_second_and_is_never_left_out(
     marks.hint("account");
     assert!(due() <= clock::instant() + APART);
 }
+
+#[test]
+fn a_channel_that_is_as_it_should_be_forgets_its_repetitions_and_no_event_that_came_meanwhile() {
+    let marks = Marks::default();
+    marks.set("repeated");
+    assert!(marks.repeat("repeated").is_some());
+    marks.settle("repeated", clock::instant());
+    assert_eq!(marks.look_after("repeated"), None);
+
+    marks.set("seen");
+    let begun = clock::instant();
+    marks.settle("seen", begun);
+    assert_eq!(marks.look_after("seen"), None);
+
+    marks.set("meanwhile");
+    let before = marks
+        .look_after("meanwhile")
+        .unwrap()
+        .checked_sub(Duration::from_millis(1));
+    marks.settle("meanwhile", before.unwrap());
+    assert!(
+        marks.look_after("meanwhile").is_some(),
+        "its list may be older than that"
+    );
+}
