@@ -23,8 +23,10 @@ use crate::{
     api::{WazzupAccount, names},
     clock,
     cluster::{
-        ClusterError, notes,
-        secrets::{self, AccountKeys},
+        ClusterError,
+        grants::StoredGrant,
+        notes,
+        secrets::{self, AccountKeys, Kept},
     },
     model::Fault,
     plan::{
@@ -82,6 +84,10 @@ pub(super) fn after_error(account: &WazzupAccount, error: &PassError, context: &
     match error {
         PassError::Cluster(error) if error.is_conflict() => {
             Action::requeue(after_conflicts(context.conflicts.count(account.uid())))
+        }
+        PassError::Cluster(error) if error.is_refused() || error.is_forbidden() => {
+            tracing::error!(namespace, account = name, %error, "Kubernetes refuses what must be written");
+            Action::requeue(Duration::from_secs(60))
         }
         PassError::Internal(_) => {
             tracing::error!(namespace, account = name, %error, "a defect of the operator: nothing was done");
@@ -143,6 +149,10 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
     let plan = account::plan(&seen);
     // A token is written down before channels use it: what they begin by it would else be taken for another token's.
     let anew = account_status::pins_anew(account, &plan);
+    // Until what was planned for the rows is done, they count as not looked at.
+    if anew || plan.call.is_some() {
+        recall.verified = None;
+    }
     if !anew {
         inform(context, key, &desk, &plan, account.spec.suspend);
     }
@@ -178,7 +188,11 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
 
 /// The account's keys, read anew only when their Secret is another one than it was. Nothing is made for an account that
 /// goes: its namespace may be going too.
-async fn keys(context: &Context, account: &WazzupAccount, recall: &mut Recall) -> Result<AccountKeys, ClusterError> {
+pub(super) async fn keys(
+    context: &Context,
+    account: &WazzupAccount,
+    recall: &mut Recall,
+) -> Result<AccountKeys, ClusterError> {
     let (namespace, name) = key_of(account);
     let shown = context.caches.secret_version(&namespace, &names::account_secret(&name));
     if let Some(kept) = recall.kept.as_ref().filter(|_| shown.is_some())
@@ -186,15 +200,28 @@ async fn keys(context: &Context, account: &WazzupAccount, recall: &mut Recall) -
     {
         return Ok(kept.keys.clone());
     }
-    recall.kept = if account.metadata.deletion_timestamp.is_some() {
+    let kept = if account.metadata.deletion_timestamp.is_some() {
         // A namespace that goes takes the Secret first; what this process knows of it serves until the end.
         let found = secrets::read_kept(&context.client, &namespace, &name).await?;
-        found.or(recall.kept.take())
+        found.unwrap_or_else(|| retained(recall.kept.take()))
     } else {
-        Some(secrets::ensure_kept(&context.client, account).await?)
+        secrets::ensure_kept(&context.client, account).await?
     };
-    let kept = recall.kept.as_ref();
-    Ok(kept.map_or_else(AccountKeys::random, |kept| kept.keys.clone()))
+    let keys = kept.keys.clone();
+    recall.kept = Some(kept);
+    Ok(keys)
+}
+
+/// What serves a going account whose own Secret is gone: what was known of it, or keys that are made up once. No grant can be
+/// written there any more.
+fn retained(known: Option<Kept>) -> Kept {
+    let mut kept = known.unwrap_or_else(|| Kept {
+        version: None,
+        keys: AccountKeys::random(),
+        grant: StoredGrant::default(),
+    });
+    kept.grant.version = None;
+    kept
 }
 
 fn own_secret_unread(account: &WazzupAccount, error: &ClusterError) -> Token {

@@ -149,7 +149,7 @@ fn lawful(observation: &Observation) -> Result<Plan, PassError> {
 fn next(context: &Context, uid: &str, plan: &Plan, begun: Instant) -> Action {
     let repeat = if plan.verdict == Verdict::Connected {
         // What was announced since wakes a pass of its own.
-        context.marks.settle(uid, begun);
+        context.marks.clear_until(uid, begun);
         None
     } else {
         context.marks.repeat(uid)

@@ -107,6 +107,8 @@ pub(super) struct Marks(Mutex<HashMap<String, Mark>>);
 
 #[derive(Clone, Copy)]
 struct Mark {
+    announced: Instant,
+    /// A list that begins before this does not show it, or not surely.
     since: Instant,
     repeats: usize,
 }
@@ -124,35 +126,30 @@ impl Marks {
 
     /// Something happened to a channel just now.
     pub(super) fn set(&self, uid: &str) {
-        self.with(|marks| {
-            marks.insert(
-                uid.to_owned(),
-                Mark {
-                    since: clock::instant(),
-                    repeats: 0,
-                },
-            )
-        });
+        self.hint(uid, None);
     }
 
-    /// Something happened, as somebody says who may say it very often: looks begin a second apart, and none is left out.
-    pub(super) fn hint(&self, uid: &str) {
-        let now = clock::instant();
+    /// Something happened, as somebody says who may say it very often: a list begins a second after the last one at the soonest.
+    pub(super) fn hint(&self, uid: &str, last_list: Option<Instant>) {
+        let announced = clock::instant();
+        let since = last_list.map_or(announced, |last| announced.max(last + APART));
         self.with(|marks| {
-            let since = match marks.get(uid).map(|mark| mark.since) {
-                Some(due) if due > now => due.min(now + APART),
-                Some(last) if now.saturating_duration_since(last) < APART => last + APART,
-                Some(_) | None => now,
+            let mark = Mark {
+                announced,
+                since,
+                repeats: 0,
             };
-            marks.insert(uid.to_owned(), Mark { since, repeats: 0 });
+            marks.insert(uid.to_owned(), mark);
         });
     }
 
     /// A plan wants a list of its own, once. What was announced before goes on being repeated.
     pub(super) fn want(&self, uid: &str) {
         self.with(|marks| {
+            let now = clock::instant();
             let wanted = || Mark {
-                since: clock::instant(),
+                announced: now,
+                since: now,
                 repeats: REPEATS.len(),
             };
             marks.entry(uid.to_owned()).or_insert_with(wanted);
@@ -184,21 +181,7 @@ impl Marks {
     /// What was announced until then is seen.
     pub(super) fn clear_until(&self, uid: &str, seen: Instant) {
         self.with(|marks| {
-            if marks.get(uid).is_some_and(|mark| mark.since <= seen) {
-                marks.remove(uid);
-            }
-        });
-    }
-
-    /// The channel is as it should be, seen by a pass that began then: what was announced before is seen, and no repetition is needed.
-    /// What was announced since is kept.
-    pub(super) fn settle(&self, uid: &str, begun: Instant) {
-        let now = clock::instant();
-        self.with(|marks| {
-            if marks
-                .get(uid)
-                .is_some_and(|mark| mark.since <= begun || mark.since > now)
-            {
+            if marks.get(uid).is_some_and(|mark| mark.announced <= seen) {
                 marks.remove(uid);
             }
         });

@@ -29,51 +29,46 @@ fn a_look_that_a_plan_wants_is_made_once_and_one_that_was_announced_is_repeated_
 }
 
 #[test]
-fn whoever_may_announce_very_often_begins_a_look_a_second_and_is_never_left_out() {
+fn whoever_may_announce_very_often_begins_a_list_a_second_and_is_never_left_out() {
     let marks = Marks::default();
     let due = || marks.look_after("account").unwrap();
-    marks.hint("account");
-    let first = due();
-    assert!(first <= clock::instant());
     for _ in 0..3 {
-        marks.hint("account");
-        assert_eq!(
-            due(),
-            first + APART,
-            "what comes after the first look began is looked at by the next"
+        marks.hint("account", None);
+        assert!(
+            due() <= clock::instant(),
+            "no list has begun that it could be too near to"
         );
     }
-    let (listed, marks) = (first, &marks);
-    marks.clear_until("account", listed);
-    assert_eq!(due(), first + APART, "a list of before does not show it");
-    marks.clear_until("account", first + APART);
+    let last = clock::instant();
+    for _ in 0..3 {
+        marks.hint("account", Some(last));
+        assert_eq!(due(), last + APART);
+    }
+    marks.clear_until("account", last);
+    assert_eq!(due(), last + APART, "a list of before does not show it");
+    marks.clear_until("account", last + APART);
     assert_eq!(marks.look_after("account"), None);
     // A repetition that is far away is not waited for.
     marks.set("account");
     while marks.repeat("account") != Some(Duration::from_secs(10)) {}
-    marks.hint("account");
-    assert!(due() <= clock::instant() + APART);
+    marks.hint("account", Some(last));
+    assert_eq!(due(), last + APART);
 }
 
 #[test]
-fn a_channel_that_is_as_it_should_be_forgets_its_repetitions_and_no_event_that_came_meanwhile() {
+fn what_is_seen_needs_no_repetition_and_what_came_meanwhile_is_kept() {
     let marks = Marks::default();
     marks.set("repeated");
     assert!(marks.repeat("repeated").is_some());
-    marks.settle("repeated", clock::instant());
+    marks.clear_until("repeated", clock::instant());
     assert_eq!(marks.look_after("repeated"), None);
 
-    marks.set("seen");
-    let begun = clock::instant();
-    marks.settle("seen", begun);
-    assert_eq!(marks.look_after("seen"), None);
-
     marks.set("meanwhile");
-    let before = marks
+    let begun = marks
         .look_after("meanwhile")
         .unwrap()
         .checked_sub(Duration::from_millis(1));
-    marks.settle("meanwhile", before.unwrap());
+    marks.clear_until("meanwhile", begun.unwrap());
     assert!(
         marks.look_after("meanwhile").is_some(),
         "its list may be older than that"

@@ -94,10 +94,11 @@ impl Receiver {
             }
             if unknown {
                 // A list from now on is wanted: the one that is kept does not show who is new.
-                if let Some(account) = self.context.caches.account(account) {
-                    self.context
-                        .marks
-                        .hint(account.metadata.uid.as_deref().unwrap_or_default());
+                if let Some(known) = self.context.caches.account(account) {
+                    let desk = self.context.desks.get(account);
+                    let last = desk.and_then(|desk| desk.last()).map(|last| last.started);
+                    let uid = known.metadata.uid.as_deref().unwrap_or_default();
+                    self.context.marks.hint(uid, last);
                 }
                 self.context.accounts.wake(account);
                 for key in self.context.claims.unresolved(account) {

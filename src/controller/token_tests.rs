@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
-    controller::{Options, run},
+    controller::{Options, account::keys, run},
     leader::Fence,
     metrics::Metrics,
     wazzup::{AllowedHosts, install_tls},
@@ -24,7 +24,7 @@ fn context(looks: &Arc<AtomicUsize>, stop: &CancellationToken) -> Context {
         (StatusCode::NOT_FOUND, Json(status))
     };
     let server = Router::new()
-        .route("/api/v1/namespaces/shop/secrets/token", get(none))
+        .route("/api/v1/namespaces/shop/secrets/{name}", get(none))
         .fallback(std::future::pending::<StatusCode>);
     let address = ([127, 0, 0, 1], 0).into();
     let options = Options {
@@ -92,5 +92,28 @@ async fn a_secret_that_is_not_there_is_looked_for_once_a_second_and_at_once_by_a
     recall.missed = Some((before, place, lack));
     purse(&stays).token(&mut recall).await.unwrap();
     assert_eq!(looks.load(Ordering::Relaxed), 3);
+    stop.cancel();
+}
+
+#[tokio::test]
+async fn a_going_account_whose_own_secret_is_gone_keeps_one_set_of_keys() {
+    let (looks, stop) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
+    let context = context(&looks, &stop);
+    let goes = account(true);
+    let mut recall = Recall::default();
+    let first = keys(&context, &goes, &mut recall).await.unwrap();
+    let second = keys(&context, &goes, &mut recall).await.unwrap();
+    assert_eq!(
+        first.hash(&[]),
+        second.hash(&[]),
+        "or its token would be another one in each pass"
+    );
+    let mut kept = recall.kept.take().unwrap();
+    kept.grant.version = Some("1".to_owned());
+    recall.kept = Some(kept);
+    let third = keys(&context, &goes, &mut recall).await.unwrap();
+    assert_eq!(third.hash(&[]), first.hash(&[]));
+    let version = recall.kept.unwrap().grant.version;
+    assert_eq!(version, None, "nothing can be written into what is gone");
     stop.cancel();
 }
