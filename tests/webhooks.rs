@@ -147,6 +147,41 @@ async fn rows_that_somebody_deletes_or_repoints_are_repaired_as_soon_as_a_change
 }
 
 #[tokio::test]
+async fn rows_that_cannot_be_taken_away_are_tried_again_after_a_pause_and_not_an_hour() {
+    let mut stage = Stage::set("stale", Setting::default()).await;
+    stage
+        .until_account("default", "WebhooksSubscribed", "True", "Subscribed")
+        .await;
+    stage.kill_operator();
+    let ours = url(&stage, "default").await;
+    let stale = format!("{}/another-token", ours.rsplit_once('/').unwrap().0);
+    stage
+        .simulator
+        .with(|world, _| world.add_row(ACCOUNT, "channel.create", &stale));
+    let down = Effect::Status {
+        code: 500,
+        retry_after: None,
+        body: "<html>down</html>".to_owned(),
+    };
+    stage.simulator.fault(Fault::always("DELETE", "/v2/webhooks", down));
+    stage.start_operator();
+    eventually("a second try", PATIENCE, || async {
+        match stage.simulator.journal().count("DELETE", "/v2/webhooks") {
+            2.. => Ok(()),
+            few => Err(few.to_string()),
+        }
+    })
+    .await;
+    stage.simulator.clear_faults();
+    eventually("the row to be gone", PATIENCE, || async {
+        let rows = stage.simulator.with(|world, _| world.rows(ACCOUNT));
+        let left = rows.iter().filter(|row| row.url == stale).count();
+        if left == 0 { Ok(()) } else { Err(left.to_string()) }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_subscription_that_was_lost_while_nobody_watched_is_repaired_at_the_start() {
     let mut stage = Stage::set("start", Setting::default()).await;
     stage

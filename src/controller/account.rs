@@ -85,9 +85,14 @@ pub(super) fn after_error(account: &WazzupAccount, error: &PassError, context: &
         PassError::Cluster(error) if error.is_conflict() => {
             Action::requeue(after_conflicts(context.conflicts.count(account.uid())))
         }
-        PassError::Cluster(error) if error.is_refused() || error.is_forbidden() => {
+        PassError::Cluster(error) if error.is_refused() => {
             tracing::error!(namespace, account = name, %error, "Kubernetes refuses what must be written");
             Action::requeue(Duration::from_secs(60))
+        }
+        // Nobody tells when a right is granted, and a grant that could not be stored exists nowhere else.
+        PassError::Cluster(error) if error.is_forbidden() => {
+            tracing::error!(namespace, account = name, %error, "Kubernetes does not let this be written");
+            Action::requeue(Duration::from_secs(5))
         }
         PassError::Internal(_) => {
             tracing::error!(namespace, account = name, %error, "a defect of the operator: nothing was done");
@@ -150,7 +155,7 @@ async fn pass(account: &WazzupAccount, key: &Key, context: &Context, recall: &mu
     // A token is written down before channels use it: what they begin by it would else be taken for another token's.
     let anew = account_status::pins_anew(account, &plan);
     // Until what was planned for the rows is done, they count as not looked at.
-    if anew || plan.call.is_some() {
+    if anew || plan.call.is_some() || plan.unsettled {
         recall.verified = None;
     }
     if !anew {

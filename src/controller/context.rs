@@ -129,7 +129,7 @@ impl Marks {
         self.hint(uid, None);
     }
 
-    /// Something happened, as somebody says who may say it very often: a list begins a second after the last one at the soonest.
+    /// Something happened, as somebody says who may say it very often: a list begins a second after the last one that has come at the soonest.
     pub(super) fn hint(&self, uid: &str, last_list: Option<Instant>) {
         let announced = clock::instant();
         let since = last_list.map_or(announced, |last| announced.max(last + APART));

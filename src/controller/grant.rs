@@ -201,6 +201,11 @@ impl Purse<'_> {
                     recall.unsaved = None;
                     return Ok(());
                 }
+                // Its Secret goes with the account, and nobody will use it.
+                Err(error) if error.is_not_found() && self.account.metadata.deletion_timestamp.is_some() => {
+                    recall.unsaved = None;
+                    return Ok(());
+                }
                 Err(error) => {
                     tracing::warn!(namespace, account = name, %error, "a rotated refresh token could not be stored; it is tried again");
                     tokio::time::sleep(pause).await;
