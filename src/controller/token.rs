@@ -136,7 +136,10 @@ impl Purse<'_> {
                     "Secret {name} does not exist: kubectl -n {namespace} create secret generic {name}{literals}"
                 )));
             }
-            Err(error) => return Err(unread(&error, error.to_string())),
+            Err(error) => {
+                let why = format!("Secret {name} could not be read: {error}");
+                return Err(unread(&error, why));
+            }
         };
         for key in keys {
             if values.get(key).is_none_or(|value| value.reveal().is_empty()) {

@@ -195,6 +195,7 @@ fn states(channel: &api::WazzupChannel) -> Vec<State> {
             states.extend(vec![
                 ("no channel yet", nothing(channel)),
                 ("`init`, the link is known", with(see("init", None), url)),
+                ("`init`, the link was lost", see("init", None)),
                 ("`init` / `sync`", see("init", Some("sync"))),
                 ("`active`", see("active", None)),
                 (
