@@ -107,8 +107,9 @@ pub(super) struct Marks(Mutex<HashMap<String, Mark>>);
 
 #[derive(Clone, Copy)]
 struct Mark {
+    /// When it happened: a list that began later shows it.
     announced: Instant,
-    /// A list that begins before this does not show it, or not surely.
+    /// When the next list may begin.
     since: Instant,
     repeats: usize,
 }
@@ -116,7 +117,7 @@ struct Mark {
 /// A look that does not show what was announced is repeated after these pauses.
 const REPEATS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(10)];
 
-/// How far apart looks begin for which anybody may ask.
+/// How far apart lists begin for which anybody may ask.
 const APART: Duration = Duration::from_secs(1);
 
 impl Marks {
@@ -129,7 +130,7 @@ impl Marks {
         self.hint(uid, None);
     }
 
-    /// Something happened, as somebody says who may say it very often: a list begins a second after the last one that has come at the soonest.
+    /// Something happened, as somebody says who may say it very often: no list begins sooner than a second after `last_list` did.
     pub(super) fn hint(&self, uid: &str, last_list: Option<Instant>) {
         let announced = clock::instant();
         let since = last_list.map_or(announced, |last| announced.max(last + APART));

@@ -7,13 +7,14 @@ use crate::{
     plan::{Call, Seen, Supply, Wish},
 };
 
-/// Fetched before anything is written.
+/// The values of the Secrets that a call needs.
 pub(super) enum Payload {
     Nothing,
     Credentials(Credentials),
     Password(Sensitive<String>),
 }
 
+/// Fetches them, before anything is written. Values that are others than the plan was made for end the pass.
 pub(super) async fn payload(
     context: &Context,
     channel: &WazzupChannel,

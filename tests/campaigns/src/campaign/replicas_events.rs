@@ -136,7 +136,13 @@ pub(super) async fn ends_with_an_early_qr(ground: Ground) {
     life.retire(other, false);
     life.front().only(None);
     life.until(flow::NAME, "ActionRequired", "ScanQr").await;
-    let id = life.status(flow::NAME).await.channel_id.unwrap_or_default();
+    until_scanned(&life, flow::NAME).await;
+    rest(&life, &[flow::NAME]).await;
+}
+
+/// A person scans what a channel's sink shows, once something is shown.
+async fn until_scanned(life: &Life, name: &str) {
+    let id = life.status(name).await.channel_id.unwrap_or_default();
     life.wait("a scan of what is shown", || async {
         if life.scan(&id, "79990000001") {
             Ok(())
@@ -145,7 +151,6 @@ pub(super) async fn ends_with_an_early_qr(ground: Ground) {
         }
     })
     .await;
-    rest(&life, &[flow::NAME]).await;
 }
 
 /// Waits until so many QR codes were written into the sink.
@@ -224,15 +229,7 @@ pub(super) async fn rolled(ground: Ground) {
         }
     })
     .await;
-    let id = life.status("waiting").await.channel_id.unwrap_or_default();
-    life.wait("a scan of what is shown", || async {
-        if life.scan(&id, "79990000001") {
-            Ok(())
-        } else {
-            Err("nothing is shown".to_owned())
-        }
-    })
-    .await;
+    until_scanned(&life, "waiting").await;
     rest(&life, &["steady", "waiting", "bot0", "bot1"]).await;
     let journal = life.simulator.journal();
     let lost: Vec<_> = journal
